@@ -1,0 +1,1 @@
+"""Ganeti, a cluster manager for virtual machines."""
