@@ -23,12 +23,15 @@ class Check(NamedTuple):
     """A limit on a plain type, used in `Annotated[...]` or given to `constrain`.
 
     `notation` replaces the plain type's in documents; `expected` completes the
-    sentence "expected ..."; `test` is true for a good value.
+    sentence "expected ..."; `test` is true for a good value; `convert` turns a
+    second form accepted from outside into the usual one, and returns what it does
+    not know unchanged.
     """
 
     notation: str
     expected: str
     test: Callable[[Any], bool]
+    convert: Callable[[Any], Any] | None = None
 
 
 _constraints: dict[Any, Check] = {}
@@ -44,6 +47,8 @@ class Type:
 
     #: short form for documents
     notation: str = "any"
+    #: completes "expected ..." where the value may be of several types; empty for the notation
+    words: str = ""
     #: true when the value in memory is its own wire form
     plain: bool = True
 
@@ -87,6 +92,7 @@ class ScalarType(Type):
     def __init__(self, kind: type) -> None:
         self.kind = kind
         self.notation = self._NAMES[kind]
+        self.words = self._WORDS[kind]
 
     def parse(self, value: Any, path: str) -> Any:
         if type(value) is self.kind:
@@ -102,9 +108,11 @@ class ScalarType(Type):
 class CheckedType(Type):
     """A type with a limit on its values."""
 
-    def __init__(self, inner: Type, check: Check) -> None:
+    def __init__(self, inner: Type, check: Check, newtype: Any = None) -> None:
         self.inner = inner
         self.check = check
+        #: the NewType it belongs to: what kind of name or id this is
+        self.newtype = newtype
         self.notation = check.notation
         self.plain = inner.plain
 
@@ -231,12 +239,17 @@ class UnionType(Type):
             return None
         if len(self.options) == 1:
             return self.options[0].parse(value, path)
+        deepest: tuple[int, errors.ParameterError] | None = None
         for option in self.options:
             try:
                 return option.parse(value, path)
-            except errors.ParameterError:
-                continue
-        raise expected(path, " or ".join(o.notation for o in self.options), value)
+            except errors.ParameterError as err:
+                depth = _depth_below(path, err)
+                if depth and (deepest is None or depth > deepest[0]):
+                    deepest = (depth, err)
+        if deepest is not None:  # the option that came furthest is the one that was meant
+            raise deepest[1]
+        raise expected(path, " or ".join(o.words or o.notation for o in self.options), value)
 
     def dump(self, value: Any) -> Any:
         if value is None or self.plain:
@@ -244,6 +257,14 @@ class UnionType(Type):
         if len(self.options) == 1:
             return self.options[0].dump(value)
         return dump_any(value)
+
+
+def _depth_below(path: str, error: errors.ParameterError) -> int:
+    """Return how many steps below `path` the complaint is; 0 if it is about the value itself."""
+    place = str(error).partition(": ")[0]
+    if not path and place.startswith("expected "):
+        return 0
+    return place.count(".", len(path)) + place.count("[", len(path)) if place.startswith(path) else 0
 
 
 class RecordType(Type):
@@ -307,7 +328,7 @@ def type_of(annotation: Any) -> Type:
     if annotation is None:
         return ScalarType(types.NoneType)
     if annotation in _constraints:
-        return CheckedType(type_of(annotation.__supertype__), _constraints[annotation])
+        return CheckedType(type_of(annotation.__supertype__), _constraints[annotation], annotation)
     if isinstance(annotation, typing.NewType):
         return type_of(annotation.__supertype__)
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
