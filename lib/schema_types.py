@@ -337,6 +337,9 @@ def type_of(annotation: Any) -> Type:
         for check in args[1:]:
             if isinstance(check, Check):
                 result = CheckedType(result, check)
+            elif isinstance(result, CheckedType):
+                # a name with a mark beside it is not the plain kind any more
+                result = CheckedType(result.inner, result.check)
         return result
     if origin in (typing.Union, types.UnionType):
         return UnionType([type_of(a) for a in args])

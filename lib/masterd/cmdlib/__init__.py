@@ -1,0 +1,1 @@
+"""Logical units: one file per verb, in a folder per noun; `registry` binds them to opcodes."""

@@ -1,0 +1,168 @@
+"""Carries the configuration, ssconf files and the job queue from the master to the other nodes.
+
+What the config store and the job queue need of the network is in the two small
+protocols that `Distribution` fulfils.  A node that misses something is not an error
+of whoever wrote it: it is remembered as behind, and caught up in the background.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from ganeti.clock import Clock
+from ganeti.model.objects.node import Node
+from ganeti.model.scalars import NodeName
+from ganeti.paths import Paths
+from ganeti.rpc import procedures as p
+from ganeti.rpc.client import NodeRpc
+from ganeti.rpc.result import NodeResult
+
+log = logging.getLogger(__name__)
+
+#: seconds between tries to catch up nodes that missed something
+CATCH_UP_EVERY = 10.0
+CONFIG_MODE = 0o640
+
+#: the nodes now: (all that are online, the candidates among them), without the master
+Peers = Callable[[], tuple[Sequence[Node], Sequence[Node]]]
+
+
+class Distribution:
+    """Sends files to nodes and remembers who is behind.
+
+    `behind` maps the node to what it misses: "config", "ssconf", "queue".
+    """
+
+    def __init__(self, rpc: NodeRpc, paths: Paths, clock: Clock) -> None:
+        self._rpc = rpc
+        self._paths = paths
+        self._clock = clock
+        self._peers: Peers = lambda: ((), ())
+        self._config: tuple[int, bytes] | None = None
+        self._ssconf: Mapping[str, str] = {}
+        self._queue_copy: Callable[[], Sequence[tuple[str, bytes]]] = tuple
+        self.behind: dict[NodeName, set[str]] = {}
+
+    def connect(self, peers: Peers, queue_copy: Callable[[], Sequence[tuple[str, bytes]]]) -> None:
+        """Learn who the peers are and where the whole queue is read for one that is behind."""
+        self._peers = peers
+        self._queue_copy = queue_copy
+
+    # --- for the config store ---------------------------------------------------------
+
+    async def config(self, data: bytes, serial: int, candidates: Sequence[Node]) -> None:
+        """Ship a configuration to the candidates; who does not get it is behind."""
+        self._config = (serial, data)
+        await self._send_config(candidates)
+
+    async def ssconf(self, values: Mapping[str, str], nodes: Sequence[Node]) -> None:
+        """Ship ssconf values to nodes; who does not get them is behind."""
+        self._ssconf = values
+        await self._send_ssconf(nodes)
+
+    # --- for the job queue ------------------------------------------------------------
+
+    async def update(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """Write job files on the other candidates, in one call to each."""
+        batch = [(self._paths.virtualize(name), data.decode()) for name, data in files]
+        answers = await self._rpc.call_many(self._candidates(), p.jobqueue_update, batch)
+        self._note("queue", answers)
+
+    async def rename(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Rename job files on the other candidates."""
+        renamed = [(self._paths.virtualize(old), self._paths.virtualize(new)) for old, new in pairs]
+        answers = await self._rpc.call_many(self._candidates(), p.jobqueue_rename, renamed)
+        self._note("queue", answers)
+
+    async def purge(self) -> None:
+        """Empty the queue on the other candidates."""
+        await self._rpc.call_many(self._candidates(), p.jobqueue_purge)
+
+    # --- for a node that joins or changes its role ------------------------------------
+
+    async def bring_up_to_date(self, node: Node) -> None:
+        """Give one node everything its role asks for, now."""
+        await self._send_ssconf([node])
+        if node.master_candidate:
+            await self._send_config([node])
+            await self._send_queue([node])
+
+    # --- catching up ------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Catch up nodes that are behind, for ever."""
+        while True:
+            await self._clock.sleep(CATCH_UP_EVERY)
+            if self.behind:
+                try:
+                    await self.catch_up()
+                except Exception:
+                    log.exception("cannot catch up %s", ", ".join(self.behind))
+
+    async def catch_up(self) -> None:
+        """Try once more to give every node that is behind what it misses."""
+        online, candidates = self._peers()
+        named = {NodeName(node.name): node for node in online}
+        for name in [name for name in self.behind if name not in named]:
+            del self.behind[name]
+        late = {what: [named[n] for n, missing in self.behind.items() if what in missing] for what in _WHAT}
+        is_candidate = {node.name for node in candidates}
+        await asyncio.gather(
+            self._send_ssconf(late["ssconf"]),
+            self._send_config([n for n in late["config"] if n.name in is_candidate]),
+            self._send_queue([n for n in late["queue"] if n.name in is_candidate]),
+        )
+        for name in list(self.behind):
+            if name not in is_candidate:
+                self._done(name, "config")
+                self._done(name, "queue")
+
+    def _candidates(self) -> Sequence[Node]:
+        return self._peers()[1]
+
+    async def _send_config(self, nodes: Sequence[Node]) -> None:
+        others = self._without_me(nodes)
+        if self._config is None or not others:
+            return
+        _serial, data = self._config
+        target = self._paths.virtualize(self._paths.config_file)
+        answers = await self._rpc.call_many(others, p.upload_file_single, target, data.decode(), CONFIG_MODE)
+        self._note("config", answers)
+
+    async def _send_ssconf(self, nodes: Sequence[Node]) -> None:
+        if not self._ssconf or not nodes:
+            return
+        answers = await self._rpc.call_many(nodes, p.write_ssconf_files, self._ssconf)
+        self._note("ssconf", answers)
+
+    async def _send_queue(self, nodes: Sequence[Node]) -> None:
+        others = self._without_me(nodes)
+        if not others:
+            return
+        await self._rpc.call_many(others, p.jobqueue_purge)
+        batch = [(self._paths.virtualize(name), data.decode()) for name, data in self._queue_copy()]
+        answers = await self._rpc.call_many(others, p.jobqueue_update, batch)
+        self._note("queue", answers)
+
+    def _without_me(self, nodes: Sequence[Node]) -> list[Node]:
+        return [node for node in nodes if node.name != self._paths.hostname]
+
+    def _note(self, what: str, answers: Mapping[NodeName, NodeResult[object]]) -> None:
+        for name, answer in answers.items():
+            if answer.ok:
+                self._done(name, what)
+            else:
+                log.warning("node %s misses the latest %s: %s", name, what, answer.failure)
+                self.behind.setdefault(name, set()).add(what)
+
+    def _done(self, name: NodeName, what: str) -> None:
+        missing = self.behind.get(name)
+        if missing:
+            missing.discard(what)
+            if not missing:
+                del self.behind[name]
+
+
+_WHAT = ("config", "ssconf", "queue")
