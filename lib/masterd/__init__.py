@@ -1,0 +1,1 @@
+"""The master daemon: job queue, locks, configuration and logical units."""

@@ -1,0 +1,1 @@
+"""The configuration in memory and on disk: snapshots, drafts, durable writes."""

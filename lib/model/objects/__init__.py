@@ -1,0 +1,1 @@
+"""The records of the cluster configuration and of the messages about it."""
