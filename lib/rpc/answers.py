@@ -41,6 +41,10 @@ class HookStatus(enum.IntEnum):
     SUCCESS = 2
 
 
+HookResult = tuple[str, HookStatus, str]
+"""How one hook script went: (path relative to the hooks directory, status, what it printed)."""
+
+
 class StorageSpace(Record, omit_none=True):
     """Room in a storage unit."""
 
@@ -110,14 +114,6 @@ class OsDiagnosis(Record):
     parameters: Sequence[tuple[str, str]] = param(factory=tuple, doc="(name, description) of each parameter")
     api_versions: Sequence[int] = param(factory=tuple, doc="Interface versions it supports")
     trusted: bool = param(default=True, doc="Whether its create script may run with the daemon's rights")
-
-
-class HookResult(Record):
-    """How one hook script went."""
-
-    script: str = param(doc="Path relative to the hooks directory")
-    status: HookStatus = param(doc="Skipped, failed or succeeded")
-    output: str = param(default="", doc="What it printed")
 
 
 class MasterInfo(Record):

@@ -108,11 +108,20 @@ def test_delay(duration: float) -> None:
 
 
 @procedure(timeout=NORMAL, inline=True)
-def upload_file_single(file_name: str, content: str, mode: int, uid: str, gid: str, atime: float, mtime: float) -> None:
+def upload_file_single(
+    file_name: str,
+    content: str,
+    mode: int,
+    uid: str | None = None,
+    gid: str | None = None,
+    atime: float | None = None,
+    mtime: float | None = None,
+) -> None:
     """Write one of the allowed files, atomically.
 
-    `content` is UTF-8, other bytes as lone surrogates (`surrogateescape`); `uid` and
-    `gid` are names.
+    `file_name` may be a virtual path; `content` is UTF-8, other bytes as lone surrogates
+    (`surrogateescape`); `uid` and `gid` are names, None for the daemon's own; times None
+    for now.
     """
     raise NotImplementedError
 
@@ -134,13 +143,19 @@ def get_file_info(file_path: str) -> FileInfo:
 
 @procedure(timeout=URGENT, inline=True)
 def jobqueue_update(files: Sequence[tuple[str, str]]) -> None:
-    """Write (file name, content) pairs into the queue directory: one call carries a whole batch."""
+    """Write (file name, content) pairs into the queue directory: one call carries a whole batch.
+
+    File names may be virtual paths.
+    """
     raise NotImplementedError
 
 
 @procedure(timeout=URGENT, inline=True)
 def jobqueue_rename(rename: Sequence[tuple[str, str]]) -> None:
-    """Rename (old, new) pairs of files inside the queue directory, making archive directories."""
+    """Rename (old, new) pairs of files inside the queue directory, making archive directories.
+
+    File names may be virtual paths.
+    """
     raise NotImplementedError
 
 
@@ -160,7 +175,7 @@ def jobqueue_set_drain_flag(flag: bool) -> None:
 
 
 @procedure(timeout=URGENT, inline=True)
-def master_node_name() -> str:
+def master_node_name() -> NodeName:
     """Return the name of the node this one takes for the master."""
     raise NotImplementedError
 
