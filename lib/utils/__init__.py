@@ -1,0 +1,1 @@
+"""The bottom of the tree: text, files, programs, addresses, certificates, retries, logs."""

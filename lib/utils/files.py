@@ -1,0 +1,344 @@
+"""Files: the only module that writes them.
+
+A file is replaced whole or not at all: the new content is written beside it, synced,
+and renamed over it; then the directory is synced.  `write_files` does so for many
+files at the price of few (fsyncs in parallel, one sync per directory).
+
+All system calls go through the underscored methods of `Disk`, so that tests can make
+the n-th one fail.  Module level functions are those of the real disk.
+Errors are OSError, as from the system.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TextIO, TypeVar
+
+from ganeti import errors
+
+T = TypeVar("T")
+
+TEMPORARY_PREFIX = ".new-"
+READ_LIMIT = 256 * 1024 * 1024
+
+_PARALLEL_SYNCS = 16
+_LOCK_POLL_SECONDS = 0.02
+
+
+class Disk:
+    """Where files are: every change of one is a method here."""
+
+    # --- system calls, the seam for tests ----------------------------------------------
+
+    def _create(self, path: str, mode: int) -> int:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+
+    def _write(self, fd: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+
+    def _set_owner(self, fd: int, uid: int, gid: int) -> None:
+        os.fchown(fd, uid, gid)
+
+    def _set_mode(self, fd: int, mode: int) -> None:
+        os.fchmod(fd, mode)
+
+    def _sync(self, fd: int) -> None:
+        os.fsync(fd)
+
+    def _close(self, fd: int) -> None:
+        os.close(fd)
+
+    def _rename(self, source: str, target: str) -> None:
+        os.rename(source, target)
+
+    def _unlink(self, path: str) -> None:
+        os.unlink(path)
+
+    def _mkdir(self, path: str, mode: int) -> None:
+        os.mkdir(path, mode)
+
+    def _sync_dir(self, path: str) -> None:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def _each(self, act: Callable[[T], None], items: Sequence[T]) -> None:
+        """Do `act` for all items, in parallel threads when there are many."""
+        _in_parallel(act, items)
+
+    # --- writing -------------------------------------------------------------------------
+
+    def write_file(
+        self, path: str, data: bytes | str, *, mode: int = 0o600, uid: int = -1, gid: int = -1, durable: bool = True
+    ) -> None:
+        """Replace a file by `data`, whole or not at all; after a crash too if `durable`."""
+        self.write_files([(path, data)], mode=mode, uid=uid, gid=gid, durable=durable)
+
+    def write_files(
+        self,
+        files: Iterable[tuple[str, bytes | str]],
+        mode: int = 0o600,
+        *,
+        uid: int = -1,
+        gid: int = -1,
+        durable: bool = True,
+    ) -> None:
+        """Replace many files by their data, each whole or not at all.
+
+        After an error some may be replaced and others not, in the order given; when
+        it returns all are (and stay so after a crash if `durable`).
+        """
+        opened: list[tuple[int, str, str]] = []
+        try:
+            try:
+                for path, data in files:
+                    opened.append(self._write_beside(path, data, mode, uid, gid))
+                if durable:
+                    self._each(self._sync, [fd for fd, _, _ in opened])
+            finally:
+                for fd, _, _ in opened:
+                    self._close(fd)
+            for _, temporary, path in opened:
+                self._rename(temporary, path)
+        except OSError:
+            for _, temporary, _ in opened:
+                with contextlib.suppress(FileNotFoundError):
+                    self._unlink(temporary)
+            raise
+        if durable:
+            self._sync_dirs(path for _, _, path in opened)
+
+    def _write_beside(self, path: str, data: bytes | str, mode: int, uid: int, gid: int) -> tuple[int, str, str]:
+        # Readable for the owner alone until it has its owner: a secret must not show meanwhile.
+        birth = mode & 0o600
+        temporary = os.path.join(os.path.dirname(path), TEMPORARY_PREFIX + os.urandom(8).hex())
+        fd = self._create(temporary, birth)
+        try:
+            if uid != -1 or gid != -1:
+                self._set_owner(fd, uid, gid)
+            if mode != birth:
+                self._set_mode(fd, mode)
+            self._write(fd, data.encode() if isinstance(data, str) else data)
+        except OSError:
+            self._close(fd)
+            self._unlink(temporary)
+            raise
+        return fd, temporary, path
+
+    def _sync_dirs(self, paths: Iterable[str]) -> None:
+        self._each(self._sync_dir, sorted({os.path.dirname(path) or "." for path in paths}))
+
+    def rename_files(self, pairs: Sequence[tuple[str, str]], *, mode: int = 0o750, durable: bool = True) -> None:
+        """Rename files (old, new), making the directories they go to with `mode`.
+
+        Each rename happens or not; the directories are synced once.
+        """
+        for directory in sorted({os.path.dirname(new) for _, new in pairs}):
+            self.ensure_dir(directory, mode)
+        for old, new in pairs:
+            self._rename(old, new)
+        if durable:
+            # Targets first: a file may be seen twice after a crash, never not at all.
+            self._sync_dirs(new for _, new in pairs)
+            self._sync_dirs(old for old, _ in pairs)
+
+    def remove_file(self, path: str, missing_ok: bool = False, *, durable: bool = True) -> None:
+        """Remove a file."""
+        try:
+            self._unlink(path)
+        except FileNotFoundError:
+            if not missing_ok:
+                raise
+            return
+        if durable:
+            self._sync_dirs([path])
+
+    def ensure_dir(self, path: str, mode: int = 0o750) -> None:
+        """Make a directory and its missing parents; one that is there keeps its mode."""
+        if not path or os.path.isdir(path):
+            return
+        parent = os.path.dirname(path.rstrip("/"))
+        self.ensure_dir(parent, mode)
+        try:
+            self._mkdir(path, mode)
+        except FileExistsError:
+            if not os.path.isdir(path):
+                raise
+            return
+        self._sync_dirs([path])
+
+    def create_file(self, path: str, size: int = 0, *, mode: int = 0o600, allocate: bool = False) -> None:
+        """Make a new file of `size` bytes of zeros; `allocate` reserves its blocks.
+
+        Raises FileExistsError; nothing is left behind by an error.
+        """
+        fd = self._create(path, mode & 0o600)
+        try:
+            try:
+                if mode & ~0o600:
+                    self._set_mode(fd, mode)
+                _set_size(fd, size, allocate)
+                self._sync(fd)
+            finally:
+                self._close(fd)
+        except OSError:
+            self._unlink(path)
+            raise
+        self._sync_dirs([path])
+
+    def resize_file(self, path: str, size: int, *, allocate: bool = False) -> None:
+        """Set the size of a file; what is added reads as zeros."""
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            _set_size(fd, size, allocate)
+            self._sync(fd)
+        finally:
+            self._close(fd)
+
+    def remove_leftovers(self, directory: str, before: float) -> list[str]:
+        """Remove what interrupted writes left in a directory before a time (epoch seconds).
+
+        Returns the paths removed.
+        """
+        removed = []
+        for name in os.listdir(directory):
+            path = os.path.join(directory, name)
+            if name.startswith(TEMPORARY_PREFIX):
+                with contextlib.suppress(FileNotFoundError):
+                    if os.lstat(path).st_mtime < before:
+                        self._unlink(path)
+                        removed.append(path)
+        return removed
+
+
+def _set_size(fd: int, size: int, allocate: bool) -> None:
+    os.ftruncate(fd, size)
+    if allocate and size:
+        os.posix_fallocate(fd, 0, size)
+
+
+def _in_parallel(act: Callable[[T], None], items: Sequence[T]) -> None:
+    if len(items) < 2:
+        for item in items:
+            act(item)
+        return
+    failures: list[OSError] = []
+    pending = iter(list(items))
+    lock = threading.Lock()
+
+    def work() -> None:
+        while not failures:
+            with lock:
+                item = next(pending, None)
+            if item is None:
+                return
+            try:
+                act(item)
+            except OSError as err:
+                failures.append(err)
+
+    threads = [threading.Thread(target=work) for _ in range(min(len(items), _PARALLEL_SYNCS) - 1)]
+    for thread in threads:
+        thread.start()
+    work()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+_disk = Disk()
+
+write_file = _disk.write_file
+write_files = _disk.write_files
+rename_files = _disk.rename_files
+remove_file = _disk.remove_file
+ensure_dir = _disk.ensure_dir
+create_file = _disk.create_file
+resize_file = _disk.resize_file
+remove_leftovers = _disk.remove_leftovers
+
+
+def read_file(path: str, limit: int = READ_LIMIT) -> bytes:
+    """Return what a file holds.
+
+    Raises OSError(EFBIG) when that is more than `limit` bytes, and EINVAL for what
+    is no plain file (a FIFO would block).
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a plain file", path)
+        parts: list[bytes] = []
+        left = limit + 1
+        # Not st_size alone: files of /proc say 0.
+        while left and (part := os.read(fd, min(left, max(status.st_size + 1, 65536)))):
+            parts.append(part)
+            left -= len(part)
+    finally:
+        os.close(fd)
+    if not left:
+        raise OSError(errno.EFBIG, f"larger than {limit} bytes", path)
+    return b"".join(parts)
+
+
+def read_text(path: str, limit: int = READ_LIMIT) -> str:
+    """Return what a text file holds (UTF-8).
+
+    Raises UnicodeDecodeError besides the errors of `read_file`.
+    """
+    return read_file(path, limit).decode()
+
+
+def open_append(path: str, mode: int = 0o600) -> int:
+    """Return a descriptor that appends to a file, made with `mode` when missing."""
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, mode)
+
+
+def open_log(path: str) -> TextIO:
+    """Open a log for appending, made 0600 when missing; each line is written at once."""
+    return os.fdopen(open_append(path), "a", buffering=1, encoding="utf-8", errors="backslashreplace")
+
+
+def open_lockable(path: str, mode: int = 0o600) -> int:
+    """Return a read-write descriptor of a file to be locked, made with `mode` when missing."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+
+
+def try_lock(fd: int, shared: bool = False) -> bool:
+    """Take the lock (flock) of an open file if it is free; tell whether that worked."""
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def locked_file(path: str, shared: bool = False, timeout: float = 10.0, mode: int = 0o600) -> Iterator[int]:
+    """Hold the lock (flock) of a file, made when missing; gives its descriptor.
+
+    Waits up to `timeout` seconds, blocking: not for event loops.  Raises LockError.
+    """
+    fd = open_lockable(path, mode)
+    try:
+        deadline = time.monotonic() + timeout
+        while not try_lock(fd, shared):
+            if time.monotonic() >= deadline:
+                raise errors.LockError(f"cannot lock {path}: held by another process for {timeout:g} s")
+            time.sleep(_LOCK_POLL_SECONDS)
+        yield fd
+    finally:
+        os.close(fd)

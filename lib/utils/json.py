@@ -1,0 +1,39 @@
+"""The one module behind which the JSON library sits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import simplejson
+from ganeti import errors
+
+_encoder = simplejson.JSONEncoder(
+    separators=(",", ":"),
+    allow_nan=False,  # NaN is not JSON, and nobody else could read it
+    use_decimal=False,
+    namedtuple_as_object=False,
+)
+
+
+def loads(text: bytes | str) -> Any:
+    """Return what a JSON text says.
+
+    Raises ParseError.
+    """
+    try:
+        return simplejson.loads(text)
+    except (ValueError, RecursionError) as err:
+        raise errors.ParseError(f"cannot read JSON: {err}") from err
+
+
+def dumps(value: Any) -> str:
+    """Return the compact JSON text of plain dicts, lists, strings and numbers.
+
+    Raises TypeError or ValueError for what JSON cannot hold.
+    """
+    return str(_encoder.encode(value))
+
+
+def dumps_bytes(value: Any) -> bytes:
+    """Return `dumps` encoded; the text is ASCII."""
+    return dumps(value).encode("ascii")
