@@ -1,0 +1,1 @@
+"""Hypervisor drivers: what runs instances on a node, behind one small interface."""
