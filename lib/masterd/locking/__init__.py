@@ -1,0 +1,1 @@
+"""Locks: which operations may run side by side."""
