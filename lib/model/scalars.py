@@ -79,14 +79,8 @@ constrain(Tag, Check("str+", "a tag of at most 128 letters, digits and any of _.
 constrain(AbsolutePath, Check("str+", "an absolute path without '..'", is_path))
 
 
-class _New:
-    """Marks a name of something that is yet to be made."""
-
-    def __repr__(self) -> str:
-        return "NEW"
-
-
-NEW = _New()
+NEW = Check("str+", "the name of something new", lambda v: True)
+"""Marks a name of something yet to be made: the outermost check hides the kind of name below it."""
 
 NewNodeName = Annotated[NodeName, NEW]
 NewInstanceName = Annotated[InstanceName, NEW]
