@@ -22,7 +22,8 @@ from ganeti.masterd.locking.manager import LockManager
 from ganeti.masterd.locking.table import ALL as EVERY_LOCK
 from ganeti.masterd.services import Services, SubmitJobs
 from ganeti.model.enums import Level
-from ganeti.model.opcodes.base import OpCode
+from ganeti.model.objects.base import TrackedObject
+from ganeti.model.opcodes.base import InstanceOpCode, NodeOpCode, OpCode
 from ganeti.model.scalars import GroupName, InstanceName, NodeName
 from ganeti.schema import Field, fields_of, replace
 from ganeti.schema_types import CheckedType, ListType, Type, UnionType
@@ -156,14 +157,29 @@ def resolve_names(op: OpCode, config: Config) -> OpCode:
 
     Which fields name an instance, node or group follows from their type.
 
-    Raises OpPrereqError naming the field when there is no such object, or several.
+    Raises OpPrereqError when there is no such object, or several, or when the uuid
+    given beside a name is another object's.
     """
     changes: dict[str, object] = {}
     for field, look_up, many in _name_fields(type(op)):
         value = getattr(op, field.name)
         if value:
             changes[field.name] = [look_up(config, name) for name in value] if many else look_up(config, value)
-    return replace(op, **changes) if changes else op
+    resolved = replace(op, **changes) if changes else op
+    _check_uuids(resolved, config)
+    return resolved
+
+
+def _check_uuids(op: OpCode, config: Config) -> None:
+    """Refuse an opcode whose uuid does not belong to the name it gives (see InstanceOpCode, NodeOpCode)."""
+    named: TrackedObject | None = None
+    uuid = None
+    if isinstance(op, InstanceOpCode):
+        named, uuid = config.instance_named(op.instance_name), op.instance_uuid
+    elif isinstance(op, NodeOpCode):
+        named, uuid = config.node_named(op.node_name), op.node_uuid
+    if named and uuid and named.uuid != uuid:
+        raise errors.OpPrereqError(f"uuid {uuid} given for {op.summary()} is not its own, {named.uuid}", ECode.INVAL)
 
 
 LookUp = Callable[[Config, str], str]

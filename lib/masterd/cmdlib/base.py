@@ -117,6 +117,12 @@ class LogicalUnit(Generic[O, P]):
         """Do what the plan says; return the opcode's result."""
         raise NotImplementedError
 
+    def reason_trail(self) -> list[tuple[str, str, int]]:
+        """Return why this is done, as nodes record it with a change of state."""
+        trail = [(str(e[0]), str(e[1]), int(e[2])) for e in self.op.reason or () if isinstance(e, tuple | list) and len(e) == 3]
+        stamp = int(self.services.clock.time() * 1_000_000_000)
+        return [*trail, (f"gnt:opcode:{self.op.OP_ID.removeprefix('OP_').lower()}", f"job={self.call.job_id}", stamp)]
+
     def info(self, message: str) -> None:
         """Tell the submitter what is going on."""
         self.call.log(LogType.MESSAGE, message)

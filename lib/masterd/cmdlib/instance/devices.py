@@ -1,0 +1,102 @@
+"""Disks of an instance on its nodes: create, assemble, shut down, remove.
+
+Every function acts on what it is given and changes no configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+
+from ganeti.masterd.config.snapshot import Config
+from ganeti.masterd.services import Services
+from ganeti.model.objects.disk import Disk
+from ganeti.model.objects.instance import FilledInstance
+from ganeti.model.objects.node import Node
+from ganeti.rpc import procedures as p
+
+Warn = Callable[[str], None]
+
+
+def nodes_of_disk(config: Config, instance: FilledInstance, disk: Disk) -> list[Node]:
+    """Return the nodes that hold a disk, the primary of the instance first."""
+    wanted = disk.nodes or ((instance.primary_node,) if instance.primary_node else ())
+    return [config.nodes[uuid] for uuid in wanted if uuid in config.nodes]
+
+
+async def create_disks(services: Services, config: Config, instance: FilledInstance, undo: AsyncExitStack) -> None:
+    """Create all disks on all their nodes; what was created is removed when `undo` unwinds.
+
+    Raises OpExecError naming disk and node.
+    """
+    for disk in instance.disks_info:
+        for node in nodes_of_disk(config, instance, disk):
+            primary = node.uuid == instance.primary_node
+            answer = await services.rpc.call(
+                node, p.blockdev_create, disk, disk.size, instance.name, primary, text_of(instance), False
+            )
+            answer.unwrap(f"create {disk.iv_name} of instance {instance.name}")
+            undo.push_async_callback(services.rpc.call, node, p.blockdev_remove, disk)
+
+
+async def assemble_disks(
+    services: Services, config: Config, instance: FilledInstance, warn: Warn, *, ignore_secondaries: bool = False
+) -> None:
+    """Make all disks usable, on the secondary nodes first.
+
+    Raises OpExecError naming disk and node; nothing is left assembled on the primary then.
+    """
+    for index, disk in enumerate(instance.disks_info):
+        holders = nodes_of_disk(config, instance, disk)
+        for node in sorted(holders, key=lambda n: n.uuid == instance.primary_node):
+            primary = node.uuid == instance.primary_node
+            answer = await services.rpc.call(node, p.blockdev_assemble, disk, instance, primary, index)
+            if answer.ok:
+                continue
+            if not primary and (ignore_secondaries or node.offline):
+                warn(f"cannot assemble {disk.iv_name} on secondary node {node.name}: {answer.failure}")
+                continue
+            await shutdown_disks(services, config, instance, warn)
+            answer.unwrap(f"assemble {disk.iv_name} of instance {instance.name}")
+
+
+async def shutdown_disks(services: Services, config: Config, instance: FilledInstance, warn: Warn) -> bool:
+    """Shut down all disks everywhere; return whether that worked on every node that answers."""
+    fine = True
+    for disk in instance.disks_info:
+        for node in nodes_of_disk(config, instance, disk):
+            if node.offline:
+                continue
+            answer = await services.rpc.call(node, p.blockdev_shutdown, disk)
+            if not answer.ok:
+                warn(f"cannot shut down {disk.iv_name} on node {node.name}: {answer.failure}")
+                fine = False
+    return fine
+
+
+async def remove_disks(
+    services: Services, config: Config, instance: FilledInstance, warn: Warn, disks: Sequence[Disk] | None = None
+) -> bool:
+    """Remove disks (all when none are named) everywhere; return whether that worked everywhere."""
+    fine = True
+    for disk in instance.disks_info if disks is None else disks:
+        for node in nodes_of_disk(config, instance, disk):
+            answer = await services.rpc.call(node, p.blockdev_remove, disk)
+            if not answer.ok:
+                warn(f"cannot remove {disk.iv_name} on node {node.name}: {answer.failure}")
+                fine = False
+    return fine
+
+
+async def free_memory(services: Services, node: Node, instance: FilledInstance) -> int:
+    """Return the free memory of a node in MiB, as the instance's hypervisor sees it.
+
+    Raises OpExecError when the node does not answer.
+    """
+    answer = await services.rpc.call(node, p.node_info, (), [(instance.hypervisor, instance.hvparams)])
+    return int(answer.unwrap("read the free memory").hypervisors[0].memory_free)
+
+
+def text_of(instance: FilledInstance) -> str:
+    """Return the text stored with disks where the storage can: whose they are."""
+    return f"originstname+{instance.name}"
