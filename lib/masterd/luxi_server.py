@@ -1,0 +1,339 @@
+"""The LUXI server: many client connections on one event loop.
+
+A connection costs a small object while it is idle.  Requests of one connection are
+answered in order, one at a time; connections do not wait for each other.  What a
+client can do wrong stays its own trouble:
+
+* a message that is too long, no JSON or no request ends its connection;
+* a message once begun has to be complete within a deadline;
+* while a request is being answered no more than a few further ones are read;
+* an answer that is not taken within a deadline ends the connection.
+
+Knows no method: `handlers` does (`ganeti.luxi.methods` is their table).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+import stat
+import struct
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+from ganeti import errors
+from ganeti.luxi import framing, methods
+from ganeti.luxi.address import reachable
+from ganeti.utils.suggest import did_you_mean
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[..., Awaitable[object]]
+
+_SOCKET_MODE_MASK = 0o117  # leaves 0660
+_BACKLOG = 1024
+_READ_AHEAD = 4
+"""Requests of one connection that wait while one is being answered."""
+_WAIT = methods.wait_for_job_change.name
+_CREDENTIALS = struct.Struct("3i")
+
+
+class Limits(NamedTuple):
+    """What one client may ask of the server; times in seconds, sizes in bytes."""
+
+    message: int = framing.MESSAGE_LIMIT
+    read_timeout: float = 60.0
+    """From the first byte of a message to its last."""
+    write_timeout: float = 60.0
+    """For the client to take an answer."""
+    write_buffer: int = 256 * 1024
+    """An answer beyond this has to be taken before the next request is looked at."""
+    connections: int = 4096
+
+
+class LuxiServer:
+    """Serves LUXI on one or more sockets.
+
+    `handlers` maps method names to coroutine functions whose parameters are those of
+    the method; they return the JSON form of the answer, or `Encoded`.
+    """
+
+    def __init__(self, handlers: Mapping[str, Handler], limits: Limits | None = None) -> None:
+        for name, handler in handlers.items():
+            if name not in methods.METHODS:
+                raise errors.ProgrammerError(f"there is no LUXI method {name}")
+            methods.METHODS[name].check_handler(handler)
+        self._handlers = handlers
+        self.limits = limits or Limits()
+        self.connections: set[Connection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._servers: list[asyncio.Server] = []
+
+    async def start(self, paths: Sequence[str], gid: int = -1) -> None:
+        """Listen at these socket paths, in place of whatever is left there.
+
+        Sockets are open to their owner and the group `gid` alone from the start.
+        Raises EnvironmentFailure when one cannot be made.
+        """
+        loop = asyncio.get_running_loop()
+        for path in paths:
+            listener = _listen(path, gid)
+            self._servers.append(await loop.create_unix_server(lambda: Connection(self), sock=listener))
+            log.info("listening for LUXI clients at %s", path)
+
+    async def close(self, grace: float = 5.0) -> None:
+        """Take no more calls, let those that change something end within `grace` seconds, hang up."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        for connection in list(self.connections):
+            connection.shut_down()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run the answering of a connection; it may outlive the connection."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def answer(self, method: str, args: list[Any]) -> bytes:
+        """Return the bytes that answer a call: its result, or the error it ended with."""
+        try:
+            handler = self._handlers.get(method)
+            if handler is None:
+                raise errors.LuxiError(f"unknown method {method!r}{did_you_mean(method, self._handlers)}")
+            result = await handler(*methods.METHODS[method].decode_arguments(args))
+            message = framing.encode_answer(result)
+            if len(message) > self.limits.message:
+                raise errors.LuxiError(
+                    f"cannot answer {method}: the answer has {len(message)} bytes, at most {self.limits.message}"
+                    " can be sent; ask for less at a time"
+                )
+            return message
+        except errors.Bug as err:
+            log.exception("LUXI method %s ended with a bug, please report it", method)
+            return framing.encode_failure(err)
+        except errors.GenericError as err:
+            log.info("LUXI method %s refused: %s", method, err)
+            return framing.encode_failure(err)
+        except Exception as err:
+            log.exception("LUXI method %s ended with a bug, please report it", method)
+            return framing.encode_failure(err)
+
+
+class Connection(asyncio.Protocol):
+    """One client.  Has a task only while there is something to answer."""
+
+    def __init__(self, server: LuxiServer) -> None:
+        self._server = server
+        self._limits = server.limits
+        self._loop = asyncio.get_running_loop()
+        self._decoder = framing.Decoder(server.limits.message)
+        self._requests: deque[framing.Request | errors.LuxiError] = deque()
+        self._transport: asyncio.Transport
+        self._task: asyncio.Task[None] | None = None
+        self._method: str | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._ended = False
+        self._peer = "?"
+
+    # --- called by the event loop ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=self._limits.write_buffer)
+        self._peer = _peer_of(self._transport)
+        if len(self._server.connections) >= self._limits.connections:
+            log.warning("refusing LUXI client %s: %d are connected", self._peer, self._limits.connections)
+            self._transport.abort()
+            return
+        self._server.connections.add(self)
+        log.debug("LUXI client %s connected", self._peer)
+
+    def data_received(self, data: bytes) -> None:
+        if self._ended:
+            return
+        try:
+            for message in self._decoder.feed(data):
+                self._requests.append(_read_request(message))
+        except errors.ProtocolError as err:
+            log.warning("hanging up on LUXI client %s: %s", self._peer, err)
+            self._hang_up()
+            return
+        if self._requests and self._task is None:
+            self._task = self._server.start_task(self._answer_all())
+        if len(self._requests) > _READ_AHEAD:
+            self._transport.pause_reading()
+        self._watch_message()
+
+    def eof_received(self) -> bool:
+        # A client may close its sending side and still read its answers; but nobody waits like that.
+        self._ended = True
+        self._stop_deadline()
+        if self._task is not None and self._method == _WAIT:
+            self._task.cancel()
+        return self._task is not None
+
+    def pause_writing(self) -> None:
+        self._drained = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        self._drained = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended = True
+        self._server.connections.discard(self)
+        self._stop_deadline()
+        self._requests.clear()
+        self.resume_writing()
+        # What changes something is carried through: the client may only have been impatient.
+        if self._task is not None and self._method in methods.ABANDONABLE:
+            self._task.cancel()
+        log.debug("LUXI client %s has gone", self._peer)
+
+    # --- called by the server ---
+
+    def shut_down(self) -> None:
+        """Answer what is being answered, unless it changes nothing; then close."""
+        self._ended = True
+        self._stop_deadline()
+        self._requests.clear()
+        if self._task is None:
+            self._transport.close()
+        elif self._method in methods.ABANDONABLE:
+            self._task.cancel()
+
+    # --- answering ---
+
+    async def _answer_all(self) -> None:
+        in_step = False
+        try:
+            while self._requests and not self._transport.is_closing():
+                request = self._requests.popleft()
+                if len(self._requests) <= _READ_AHEAD and not self._ended and not self._transport.is_reading():
+                    self._transport.resume_reading()
+                    self._watch_message()
+                await self._answer(request)
+            in_step = True
+        finally:
+            self._task = None
+            self._method = None
+            if not in_step:
+                self._transport.abort()  # a request stays without answer: the next one would get the wrong one
+            elif self._ended:
+                self._transport.close()
+
+    async def _answer(self, request: framing.Request | errors.LuxiError) -> None:
+        if isinstance(request, errors.LuxiError):
+            message = framing.encode_failure(request)
+        elif self._ended and request.method == _WAIT:
+            return
+        else:
+            self._method = request.method
+            if request.method not in methods.ABANDONABLE:
+                log.info("LUXI client %s calls %s", self._peer, request.method)
+            message = await self._server.answer(request.method, request.args)
+            self._method = None
+        if self._transport.is_closing():
+            return
+        self._transport.write(message)
+        if self._drained is None:
+            return
+        try:
+            async with asyncio.timeout(self._limits.write_timeout):
+                await self._drained
+        except TimeoutError:
+            log.warning(
+                "hanging up on LUXI client %s: it took no answer for %g s", self._peer, self._limits.write_timeout
+            )
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._ended = True
+        self._transport.abort()
+
+    # --- half messages ---
+
+    def _watch_message(self) -> None:
+        """Have a deadline exactly while a message is half here and we are reading."""
+        begun = self._decoder.pending > 0 and self._transport.is_reading()
+        if not begun:
+            self._stop_deadline()
+        elif self._deadline is None:
+            self._deadline = self._loop.call_later(self._limits.read_timeout, self._give_up_message)
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up_message(self) -> None:
+        log.warning(
+            "hanging up on LUXI client %s: half a message (%d bytes) for %g s",
+            self._peer,
+            self._decoder.pending,
+            self._limits.read_timeout,
+        )
+        self._hang_up()
+
+
+def _read_request(message: bytes) -> framing.Request | errors.LuxiError:
+    """Return a request, or the error it has to be answered with.
+
+    Raises ProtocolError for what is no request.
+    """
+    try:
+        return framing.decode_request(message)
+    except errors.ProtocolError:
+        raise
+    except errors.LuxiError as err:
+        return err
+
+
+def _listen(path: str, gid: int) -> socket.socket:
+    """Return a listening socket at `path`, 0660 from birth, replacing a stale one."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(_SOCKET_MODE_MASK)
+    try:
+        with reachable(path) as address:
+            _remove_stale(path)
+            listener.bind(address)
+        if gid != -1:
+            os.chown(path, -1, gid)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except OSError as err:
+        listener.close()
+        raise errors.EnvironmentFailure(f"cannot listen at {path}: {err.strerror or err}") from err
+    finally:
+        os.umask(mask)
+    return listener
+
+
+def _remove_stale(path: str) -> None:
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise FileExistsError(errno.EEXIST, "something that is no socket lies there")
+    os.unlink(path)
+
+
+def _peer_of(transport: asyncio.BaseTransport) -> str:
+    """Return who is at the other end, as the kernel knows it (socket(7), SO_PEERCRED)."""
+    connection = transport.get_extra_info("socket")
+    pid, uid, gid = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return f"pid {pid} uid {uid} gid {gid}"
