@@ -40,6 +40,9 @@ class Disk:
     def _create(self, path: str, mode: int) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
 
+    def _open_existing(self, path: str) -> int:
+        return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+
     def _write(self, fd: int, data: bytes) -> None:
         view = memoryview(data)
         while view:
@@ -50,6 +53,11 @@ class Disk:
 
     def _set_mode(self, fd: int, mode: int) -> None:
         os.fchmod(fd, mode)
+
+    def _set_size(self, fd: int, size: int, allocate: bool) -> None:
+        os.ftruncate(fd, size)
+        if allocate and size:
+            os.posix_fallocate(fd, 0, size)
 
     def _sync(self, fd: int) -> None:
         os.fsync(fd)
@@ -188,7 +196,7 @@ class Disk:
             try:
                 if mode & ~0o600:
                     self._set_mode(fd, mode)
-                _set_size(fd, size, allocate)
+                self._set_size(fd, size, allocate)
                 self._sync(fd)
             finally:
                 self._close(fd)
@@ -199,9 +207,9 @@ class Disk:
 
     def resize_file(self, path: str, size: int, *, allocate: bool = False) -> None:
         """Set the size of a file; what is added reads as zeros."""
-        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        fd = self._open_existing(path)
         try:
-            _set_size(fd, size, allocate)
+            self._set_size(fd, size, allocate)
             self._sync(fd)
         finally:
             self._close(fd)
@@ -220,12 +228,6 @@ class Disk:
                         self._unlink(path)
                         removed.append(path)
         return removed
-
-
-def _set_size(fd: int, size: int, allocate: bool) -> None:
-    os.ftruncate(fd, size)
-    if allocate and size:
-        os.posix_fallocate(fd, 0, size)
 
 
 def _in_parallel(act: Callable[[T], None], items: Sequence[T]) -> None:

@@ -32,7 +32,7 @@ def parse_unit(text: str) -> int:
         raise errors.UnitParseError(f"cannot read size {text!r}: unknown unit {match.group(2)}, use m, g or t")
     whole, _, fraction = number.partition(".")
     # Whole numbers only: a float would round a large size.
-    scale = 10 ** len(fraction)
+    scale: int = 10 ** len(fraction)
     exact = int(whole + fraction) * _UNIT_FACTORS[short]
     return -(-exact // (scale * _UNIT_STEP)) * _UNIT_STEP
 

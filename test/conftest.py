@@ -1,0 +1,85 @@
+"""Rules every test runs under: seeds are printed, leaks fail, paths are temporary."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import random
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from ganeti.paths import Paths
+from hypothesis import HealthCheck, settings
+
+from test.support.cluster_dir import make_cluster_dir
+
+_MARK = "GANETI_TEST_RUN"
+
+# No deadline: the machine that runs the tests does other work too.
+_ALWAYS = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("quick", max_examples=50, **_ALWAYS)
+settings.register_profile("thorough", max_examples=2000, **_ALWAYS)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the seed of all random tests, unless --hypothesis-seed gives it."""
+    if config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
+    os.environ[_MARK] = uuid.uuid4().hex  # inherited by whatever a test starts
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how to run the same again."""
+    seed = terminalreporter.config.option.hypothesis_seed
+    terminalreporter.write_line(f"repeat with --hypothesis-seed={seed}")
+
+
+@pytest.fixture
+def hypothesis_seed(request: pytest.FixtureRequest) -> int:
+    """Seed of this run, for tests with random numbers of their own."""
+    return int(request.config.option.hypothesis_seed)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leaks_nothing() -> Iterator[None]:
+    """Fail the module that leaves descriptors open or processes behind."""
+    fds, processes = _descriptors(), _processes()
+    yield
+    gc.collect()
+    left = [f"descriptor {fd}: {target}" for fd, target in _descriptors().items() if fds.get(fd) != target]
+    left += [f"process {pid}: {name}" for pid, name in _processes().items() if pid not in processes]
+    assert not left, f"left behind: {'; '.join(left)}"
+
+
+@pytest.fixture
+def paths(tmp_path: os.PathLike[str]) -> Paths:
+    """Paths of the only node of a virtual cluster, with its directories made."""
+    return make_cluster_dir(os.fspath(tmp_path))[0]
+
+
+def _descriptors() -> dict[int, str]:
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # that of the listing itself
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+    return found
+
+
+def _processes() -> dict[int, str]:
+    """Return what this run started and still runs, daemons included: pid -> command line."""
+    mark = f"{_MARK}={os.environ[_MARK]}".encode()
+    found = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid():
+            # gone meanwhile, or somebody else's
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{name}/environ", "rb") as file:
+                    if mark not in file.read().split(b"\0"):
+                        continue
+                with open(f"/proc/{name}/cmdline", "rb") as file:
+                    found[int(name)] = file.read().replace(b"\0", b" ").decode(errors="replace").strip()
+    return found
