@@ -60,3 +60,10 @@ def drbd_id(disk: Disk) -> DrbdId:
     raise errors.ConfigurationError(
         f"cannot use disk {disk.uuid or disk.iv_name}: its logical id is not that of a DRBD disk"
     )
+
+
+def disk_nodes(disk: Disk) -> tuple[Uuid, ...]:
+    """Return the nodes that hold a disk; for DRBD those its logical id names."""
+    if disk.dev_type == DiskTemplate.DRBD and len(disk.logical_id) >= 2:
+        return Uuid(str(disk.logical_id[0])), Uuid(str(disk.logical_id[1]))
+    return tuple(disk.nodes)

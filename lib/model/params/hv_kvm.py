@@ -1,0 +1,226 @@
+"""Parameters of KVM."""
+
+from __future__ import annotations
+
+from ganeti.model.enums import MigrationMode, RebootBehavior, ValueType
+from ganeti.model.params import hv_checks as c
+from ganeti.model.params.table import Param, Table, table
+
+MIGRATION_MODES = tuple(MigrationMode)
+REBOOT_BEHAVIORS = tuple(RebootBehavior)
+
+_DISK_TYPES = ("ide", "mtd", "paravirtual", "pflash", "scsi", "scsi-block", "scsi-cd", "scsi-generic", "scsi-hd", "sd")
+_WAN_COMPRESSION = ("always", "auto", "never")
+_SERIAL_SPEEDS = (
+    75,
+    110,
+    300,
+    600,
+    1200,
+    1800,
+    2400,
+    4800,
+    9600,
+    14400,
+    19200,
+    28800,
+    38400,
+    57600,
+    115200,
+    230400,
+    345600,
+    460800,
+)
+
+KVM: Table = table(
+    Param("acpi", ValueType.BOOL, True, "Give the guest ACPI"),
+    Param(
+        "boot_order",
+        ValueType.STRING,
+        "disk",
+        "Device to start from",
+        required=True,
+        allowed=("cdrom", "disk", "floppy", "network"),
+    ),
+    Param("cdrom2_image_path", ValueType.STRING, "", "Image of the second CD drive", check=c.a_path_or_url),
+    Param(
+        "cdrom_disk_type", ValueType.STRING, "", "How the guest sees CD drives; as disks if empty", allowed=_DISK_TYPES
+    ),
+    Param("cdrom_image_path", ValueType.STRING, "", "Image of the first CD drive", check=c.a_path_or_url),
+    Param("cpu_cores", ValueType.INT, 0, "Cores per socket; 0 to choose", check=c.not_negative),
+    Param("cpu_mask", ValueType.STRING, "all", "CPUs it may run on", check=c.a_multi_cpu_mask),
+    Param("cpu_sockets", ValueType.INT, 0, "Sockets; 0 to choose", check=c.not_negative),
+    Param("cpu_threads", ValueType.INT, 0, "Threads per core; 0 to choose", check=c.not_negative),
+    Param("cpu_type", ValueType.STRING, "", "CPU model shown to the guest"),
+    Param(
+        "disk_aio",
+        ValueType.STRING,
+        "threads",
+        "How disk requests are handed to the kernel",
+        allowed=("io_uring", "native", "threads"),
+    ),
+    Param(
+        "disk_cache",
+        ValueType.STRING,
+        "default",
+        "How disk writes are cached",
+        required=True,
+        allowed=("default", "none", "writeback", "writethrough"),
+    ),
+    Param(
+        "disk_discard",
+        ValueType.STRING,
+        "ignore",
+        "Whether discarded blocks are given back",
+        allowed=("ignore", "unmap"),
+    ),
+    Param(
+        "disk_type", ValueType.STRING, "paravirtual", "How the guest sees its disks", required=True, allowed=_DISK_TYPES
+    ),
+    Param("floppy_image_path", ValueType.STRING, "", "Image of the floppy drive", check=c.a_path),
+    Param("initrd_path", ValueType.STRING, "", "Initial RAM disk on the node", check=c.a_path),
+    Param("kernel_args", ValueType.STRING, "ro", "Arguments of the kernel"),
+    Param("kernel_path", ValueType.STRING, "/boot/vmlinuz-3-kvmU", "Kernel on the node", check=c.a_path),
+    Param("keymap", ValueType.STRING, "", "Keyboard layout of VNC"),
+    Param("kvm_extra", ValueType.STRING, "", "More arguments for KVM"),
+    Param(
+        "kvm_flag",
+        ValueType.STRING,
+        "",
+        "Whether to use hardware virtualisation; KVM decides if empty",
+        allowed=("disabled", "enabled"),
+    ),
+    Param("kvm_path", ValueType.STRING, "/usr/bin/kvm", "KVM program on the node", required=True, check=c.a_path),
+    Param(
+        "kvm_pci_reservations",
+        ValueType.INT,
+        12,
+        "PCI slots kept for devices given in kvm_extra",
+        check=c.between(0, c.PCI_SLOTS),
+    ),
+    Param("machine_version", ValueType.STRING, "", "Machine type; the newest if empty"),
+    Param("mem_path", ValueType.STRING, "", "Directory of huge pages", check=c.a_path),
+    Param(
+        "migration_bandwidth",
+        ValueType.INT,
+        32,
+        "MiB per second migration may use",
+        required=True,
+        check=c.not_negative,
+    ),
+    Param("migration_caps", ValueType.STRING, "", 'Migration features to switch on, separated by ":"'),
+    Param(
+        "migration_downtime",
+        ValueType.INT,
+        30,
+        "Milliseconds it may stand still at the end of a migration",
+        required=True,
+        check=c.not_negative,
+    ),
+    Param(
+        "migration_mode",
+        ValueType.STRING,
+        "live",
+        "Whether it runs on while it migrates",
+        required=True,
+        allowed=MIGRATION_MODES,
+    ),
+    Param("migration_port", ValueType.INT, 8102, "TCP port migration uses", required=True, check=c.between(1, 65535)),
+    Param(
+        "nic_type",
+        ValueType.STRING,
+        "paravirtual",
+        "How the guest sees its network interfaces",
+        required=True,
+        allowed=("e1000", "i82551", "i82557b", "i82559er", "ne2k_isa", "ne2k_pci", "paravirtual", "pcnet", "rtl8139"),
+    ),
+    Param(
+        "reboot_behavior",
+        ValueType.STRING,
+        "reboot",
+        "What follows when the guest reboots itself",
+        required=True,
+        allowed=REBOOT_BEHAVIORS,
+    ),
+    Param("root_path", ValueType.MAYBE_STRING, "/dev/vda1", "Root device as the guest sees it"),
+    Param(
+        "scsi_controller_type",
+        ValueType.STRING,
+        "lsi",
+        "Kind of the SCSI controller",
+        required=True,
+        allowed=("lsi", "megasas", "virtio-scsi-pci"),
+    ),
+    Param("security_domain", ValueType.STRING, "", 'User to run as, with security model "user"'),
+    Param(
+        "security_model",
+        ValueType.STRING,
+        "none",
+        "Whose rights it runs with",
+        required=True,
+        allowed=("none", "pool", "user"),
+    ),
+    Param("serial_console", ValueType.BOOL, True, "Give it a serial console"),
+    Param("serial_speed", ValueType.INT, 38400, "Speed of the serial console", check=c.one_of(*_SERIAL_SPEEDS)),
+    Param("soundhw", ValueType.STRING, "", "Sound card"),
+    Param(
+        "spice_bind",
+        ValueType.STRING,
+        "",
+        "Address, interface or socket SPICE listens on; no SPICE if empty",
+        check=c.an_address_path_or_interface,
+    ),
+    Param(
+        "spice_image_compression",
+        ValueType.STRING,
+        "",
+        "Lossless compression of images",
+        allowed=("auto_glz", "auto_lz", "glz", "lz", "off", "quic"),
+    ),
+    Param(
+        "spice_ip_version",
+        ValueType.INT,
+        0,
+        "4 or 6 to say which address of the interface; 0 for any",
+        check=c.one_of(0, 4, 6),
+    ),
+    Param(
+        "spice_jpeg_wan_compression", ValueType.STRING, "", "Lossy compression on slow links", allowed=_WAN_COMPRESSION
+    ),
+    Param("spice_password_file", ValueType.STRING, "", "File with the SPICE password", check=c.a_path),
+    Param("spice_playback_compression", ValueType.BOOL, True, "Compress sound"),
+    Param("spice_streaming_video", ValueType.STRING, "", "Which video is streamed", allowed=("all", "filter", "off")),
+    Param("spice_tls_ciphers", ValueType.STRING, "HIGH:-DES:-3DES:-EXPORT:-DH", "Ciphers allowed"),
+    Param("spice_use_tls", ValueType.BOOL, False, "Encrypt SPICE"),
+    Param("spice_use_vdagent", ValueType.BOOL, True, "Pass the agent of the guest through"),
+    Param(
+        "spice_zlib_glz_wan_compression",
+        ValueType.STRING,
+        "",
+        "Lossless compression on slow links",
+        allowed=_WAN_COMPRESSION,
+    ),
+    Param("usb_devices", ValueType.STRING, "", "USB devices, separated by commas or blanks"),
+    Param("usb_mouse", ValueType.STRING, "", "Kind of pointing device", allowed=("mouse", "tablet")),
+    Param("use_chroot", ValueType.BOOL, False, "Run in an empty chroot"),
+    Param("use_guest_agent", ValueType.BOOL, False, "Give it a channel for the QEMU guest agent"),
+    Param("use_localtime", ValueType.BOOL, False, "Keep the clock in local time"),
+    Param("user_shutdown", ValueType.BOOL, False, "Let the user stop it from inside"),
+    Param("vga", ValueType.STRING, "", "Graphics card"),
+    Param("vhost_net", ValueType.BOOL, True, "Network in the kernel"),
+    Param(
+        "virtio_net_queues", ValueType.INT, 1, "Queues of each network interface", check=c.between(1, c.MAX_NET_QUEUES)
+    ),
+    Param(
+        "vnc_bind_address",
+        ValueType.STRING,
+        "",
+        "Address, interface or directory of sockets VNC listens on; no VNC if empty",
+        check=c.an_address_path_or_interface,
+    ),
+    Param("vnc_password_file", ValueType.STRING, "", "File with the VNC password", check=c.a_path),
+    Param("vnc_tls", ValueType.BOOL, False, "Encrypt VNC"),
+    Param("vnc_x509_path", ValueType.STRING, "", "Directory of the VNC certificates", check=c.a_path),
+    Param("vnc_x509_verify", ValueType.BOOL, False, "Want certificates of VNC clients"),
+    Param("vnet_hdr", ValueType.BOOL, True, "Use large packets on taps"),
+)
