@@ -1,0 +1,175 @@
+"""The master's side of node calls: `await rpc.call(node, p.instance_start, instance, ...)`.
+
+A call never raises for what is wrong with a node: its `NodeResult` tells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
+
+from ganeti import errors
+from ganeti.clock import Clock
+from ganeti.model.scalars import NodeName
+from ganeti.procedure import Procedure
+from ganeti.rpc.result import Failure, NodeResult, Phase
+from ganeti.rpc.transport import (
+    DEFAULT_PORT,
+    OK,
+    STILL_RUNNING,
+    Call,
+    Conversation,
+    Endpoint,
+    Loss,
+    Pause,
+    Response,
+    Times,
+    Transport,
+    converse,
+    new_key,
+    read_answer,
+    start_request,
+)
+from ganeti.utils import json
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Target(Protocol):
+    """A node that can be called: a `Node` of the configuration, or an `Address`."""
+
+    @property
+    def name(self) -> NodeName:
+        """Its name."""
+
+    @property
+    def primary_ip(self) -> str:
+        """Where its daemon listens."""
+
+    @property
+    def offline(self) -> bool:
+        """Whether it is not to be talked to."""
+
+
+class Address(NamedTuple):
+    """A node known by no more than its address."""
+
+    name: NodeName
+    primary_ip: str
+    offline: bool = False
+
+
+class NodeRpc:
+    """Calls node daemons and keeps in mind which incarnation of each was last heard of.
+
+    `cluster_uuid` goes with every request, and a node of another cluster refuses it;
+    "" while there is no cluster yet.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        clock: Clock,
+        cluster_uuid: str,
+        *,
+        port: int = DEFAULT_PORT,
+        times: Times | None = None,
+    ) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._cluster_uuid = cluster_uuid
+        self._port = port
+        self._times = times or Times()
+        self._daemons: dict[NodeName, str] = {}
+
+    async def call(self, node: Target, proc: Procedure[P, R], *args: P.args, **kwargs: P.kwargs) -> NodeResult[R]:
+        """Call one node.
+
+        Cancellation gives up waiting; what runs on the node goes on.
+        """
+        return await self._call(node, proc, self._encode(proc, proc.encode_arguments(*args, **kwargs)))
+
+    async def call_many(
+        self, nodes: Sequence[Target], proc: Procedure[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> dict[NodeName, NodeResult[R]]:
+        """Call several nodes at once with the same arguments; results by name, in the order given."""
+        call = self._encode(proc, proc.encode_arguments(*args, **kwargs))
+        results = await asyncio.gather(*[self._call(node, proc, call) for node in nodes])
+        return {result.node: result for result in results}
+
+    async def call_each(
+        self, proc: Procedure[..., R], arguments: Iterable[tuple[Target, Sequence[Any]]]
+    ) -> dict[NodeName, NodeResult[R]]:
+        """Call several nodes at once, each with its own arguments; results by name, in the order given."""
+        calls = [(node, self._encode(proc, proc.encode_arguments(*args))) for node, args in arguments]
+        results = await asyncio.gather(*[self._call(node, proc, call) for node, call in calls])
+        return {result.node: result for result in results}
+
+    async def start(self, node: Target, proc: Procedure[P, R], *args: P.args, **kwargs: P.kwargs) -> NodeResult[None]:
+        """Have one node begin a call whose end nobody waits for."""
+        if node.offline and not proc.offline:
+            return _offline(node)
+        call = self._encode(proc, proc.encode_arguments(*args, **kwargs))
+        request = start_request(call, new_key(), 0, self._times.grace)
+        heard = await self._transport.send(Endpoint(node.primary_ip, self._port), request)
+        failure: Failure | None = None
+        if isinstance(heard, Loss):
+            failure = Failure(heard.phase, heard.message, uncertain=heard.sent)
+        elif heard.status != STILL_RUNNING:
+            answer = read_answer(heard)
+            failure = answer if isinstance(answer, Failure) else None
+        return self._result(node, call, None, failure)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._transport.close()
+
+    def _encode(self, proc: Procedure[..., Any], arguments: list[Any]) -> Call:
+        return Call(proc.name, json.dumps_bytes(arguments), proc.timeout, self._cluster_uuid)
+
+    async def _call(self, node: Target, proc: Procedure[..., R], call: Call) -> NodeResult[R]:
+        if node.offline and not proc.offline:
+            return _offline(node)
+        name = node.name
+        conversation = converse(
+            call, new_key(), lambda: self._daemons.get(name, ""), self._clock.monotonic, self._times
+        )
+        outcome = await self._carry_out(node, conversation)
+        if isinstance(outcome, Failure):
+            return self._result(node, call, None, outcome)
+        try:
+            return NodeResult(name, proc.decode_answer(outcome))
+        except errors.ParameterError as err:
+            failure = Failure(Phase.REFUSED, f"cannot understand the answer: {err}", uncertain=True)
+            return self._result(node, call, None, failure)
+
+    async def _carry_out(self, node: Target, conversation: Conversation) -> object | Failure:
+        endpoint = Endpoint(node.primary_ip, self._port)
+        step = next(conversation)
+        while True:
+            heard: Response | Loss | None = None
+            if isinstance(step, Pause):
+                await self._clock.sleep(step.seconds)
+            else:
+                heard = await self._transport.send(endpoint, step)
+                if isinstance(heard, Response) and heard.status in (OK, STILL_RUNNING) and heard.daemon:
+                    self._daemons[node.name] = heard.daemon
+            try:
+                step = conversation.send(heard)
+            except StopIteration as end:
+                outcome: object | Failure = end.value
+                return outcome
+
+    def _result(self, node: Target, call: Call, value: R | None, failure: Failure | None) -> NodeResult[R]:
+        if failure is not None:
+            log.info("call %s to node %s: %s: %s", call.name, node.name, failure.phase, failure.message)
+        return NodeResult(node.name, value, failure)
+
+
+def _offline(node: Target) -> NodeResult[Any]:
+    return NodeResult(node.name, None, Failure(Phase.OFFLINE, "node is marked offline"))

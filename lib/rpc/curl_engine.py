@@ -1,0 +1,247 @@
+"""All transfers of this process on one CurlMulti, driven by the event loop.
+
+Connections are kept, TLS sessions are resumed.  Per node only so many calls are under
+way at a time, others wait their turn; and only so many connections are being set up at
+a time, so that a call to a thousand nodes is no storm of handshakes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import logging
+
+import pycurl
+from ganeti import errors
+from ganeti.rpc.curl import IDLE_SECONDS, CredentialFiles, Credentials, Transfer
+from ganeti.rpc.result import Phase
+from ganeti.rpc.transport import ANSWER_LIMIT, Endpoint, Loss, Request, Response, Times
+
+log = logging.getLogger(__name__)
+
+CALLS_PER_NODE = 16
+WAITS_PER_NODE = 256
+HANDSHAKES = 16
+CONNECTIONS = 8192
+"""Connections kept open at most, all nodes together."""
+
+
+class _Turns:
+    """So many at a time; others wait, first come, first served."""
+
+    def __init__(self, limit: int) -> None:
+        self._free = limit
+        self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
+
+    async def take(self) -> None:
+        """Wait for a turn; returns at once when one is free."""
+        if self._free > 0:
+            self._free -= 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give()
+            raise
+
+    def give(self) -> None:
+        """End a turn: the next one waiting gets it."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+
+class _Peer:
+    """One node daemon: the handles kept for it and who may talk to it."""
+
+    def __init__(self) -> None:
+        self.calls = _Turns(CALLS_PER_NODE)
+        self.waits = _Turns(WAITS_PER_NODE)
+        self.transfers: list[Transfer] = []
+        self._idle = 0
+        self._last_used = 0.0
+
+    def take_idle(self, now: float) -> bool:
+        """Claim a kept connection; False when, as far as we know, there is none."""
+        if now - self._last_used >= IDLE_SECONDS:
+            self._idle = 0
+        if self._idle == 0:
+            return False
+        self._idle -= 1
+        return True
+
+    def keep(self, now: float) -> None:
+        """Note that a connection stays open, for now without use."""
+        self._idle += 1
+        self._last_used = now
+
+
+class CurlEngine:
+    """A transport (see `ganeti.rpc.transport`) over HTTPS with mutual authentication."""
+
+    def __init__(
+        self,
+        credentials: CredentialFiles,
+        times: Times | None = None,
+        *,
+        handshakes: int = HANDSHAKES,
+        answer_limit: int = ANSWER_LIMIT,
+    ) -> None:
+        self._credential_files = credentials
+        self._connect_timeout = (times or Times()).connect
+        self._answer_limit = answer_limit
+        self._handshakes = _Turns(handshakes)
+        self._peers: dict[Endpoint, _Peer] = {}
+        self._running: dict[pycurl.Curl, asyncio.Future[Response | Loss]] = {}
+        self._transfers: dict[pycurl.Curl, Transfer] = {}
+        self._watched: dict[int, int] = {}
+        self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._credentials: Credentials | None = None
+        self._credentials_checked = float("-inf")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, CONNECTIONS)
+
+    async def send(self, endpoint: Endpoint, request: Request) -> Response | Loss:
+        """See `Transport`."""
+        peer = self._peers.get(endpoint)
+        if peer is None:
+            peer = self._peers[endpoint] = _Peer()
+        turns = peer.waits if request.waits else peer.calls
+        loop = self._loop = asyncio.get_running_loop()
+        await turns.take()
+        try:
+            if peer.take_idle(loop.time()):
+                return await self._transfer(endpoint, peer, request, None)
+            await self._handshakes.take()
+            return await self._transfer(endpoint, peer, request, self._handshakes)
+        finally:
+            turns.give()
+
+    async def _transfer(
+        self, endpoint: Endpoint, peer: _Peer, request: Request, handshakes: _Turns | None
+    ) -> Response | Loss:
+        """Run one transfer; gives the handshake turn back once the connection stands."""
+        transfer = peer.transfers.pop() if peer.transfers else None
+        handle: pycurl.Curl | None = None
+        loop = asyncio.get_running_loop()
+        try:
+            if transfer is None:
+                transfer = Transfer(endpoint, self._connect_timeout, self._answer_limit)
+            try:
+                transfer.prepare(request, self._current_credentials(loop.time()))
+            except errors.X509CertError as err:
+                return Loss(Phase.REFUSED, str(err), False)
+            if handshakes is not None:
+                transfer.on_connected = handshakes.give
+                handshakes = None
+            handle = transfer.handle
+            done: asyncio.Future[Response | Loss] = loop.create_future()
+            self._running[handle] = done
+            self._transfers[handle] = transfer
+            self._multi.add_handle(handle)
+            result = await done
+            if isinstance(result, Response):
+                peer.keep(loop.time())
+            return result
+        finally:
+            if handshakes is not None:
+                handshakes.give()
+            if transfer is not None:
+                transfer.connected()
+                if handle is not None and self._running.pop(handle, None) is not None:
+                    del self._transfers[handle]
+                    self._multi.remove_handle(handle)
+                peer.transfers.append(transfer)
+
+    def _current_credentials(self, now: float) -> Credentials:
+        # Certificates change once in years: looking once a second is soon enough.
+        if self._credentials is None or now - self._credentials_checked >= 1.0:
+            self._credentials = self._credential_files.load()
+            self._credentials_checked = now
+        return self._credentials
+
+    async def close(self) -> None:
+        """End what runs, as lost, and close all connections."""
+        for handle, done in list(self._running.items()):
+            if not done.done():
+                done.set_result(Loss(Phase.UNREACHABLE, "the client is shutting down", self._transfers[handle].sent))
+        while self._running:
+            await asyncio.sleep(0)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for peer in self._peers.values():
+            for transfer in peer.transfers:
+                transfer.handle.close()
+        self._peers.clear()
+        self._multi.close()
+        for fd in list(self._watched):
+            self._unwatch(fd)
+
+    # --- callbacks of curl: they only note what to watch for ------------------------
+
+    def _watch(self, what: int, fd: int, _multi: object, _data: object) -> None:
+        assert self._loop is not None
+        if what == pycurl.POLL_REMOVE:
+            self._unwatch(fd)
+            return
+        old = self._watched.get(fd, 0)
+        wanted = {pycurl.POLL_IN: 1, pycurl.POLL_OUT: 2, pycurl.POLL_INOUT: 3}.get(what, 0)
+        if wanted & 1 and not old & 1:
+            self._loop.add_reader(fd, self._act, fd, pycurl.CSELECT_IN)
+        elif old & 1 and not wanted & 1:
+            self._loop.remove_reader(fd)
+        if wanted & 2 and not old & 2:
+            self._loop.add_writer(fd, self._act, fd, pycurl.CSELECT_OUT)
+        elif old & 2 and not wanted & 2:
+            self._loop.remove_writer(fd)
+        self._watched[fd] = wanted
+
+    def _unwatch(self, fd: int) -> None:
+        assert self._loop is not None
+        old = self._watched.pop(fd, 0)
+        if old & 1:
+            self._loop.remove_reader(fd)
+        if old & 2:
+            self._loop.remove_writer(fd)
+
+    def _set_timer(self, milliseconds: int) -> None:
+        assert self._loop is not None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if milliseconds == 0:
+            # Not at once: curl is not to be called from its own callback.
+            self._timer = self._loop.call_soon(self._expire)
+        elif milliseconds > 0:
+            self._timer = self._loop.call_later(milliseconds / 1000, self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        self._act(pycurl.SOCKET_TIMEOUT, 0)
+
+    def _act(self, fd: int, events: int) -> None:
+        self._multi.socket_action(fd, events)
+        left = 1
+        while left:
+            left, succeeded, failed = self._multi.info_read()
+            for handle in succeeded:
+                self._finish(handle, self._transfers[handle].response())
+            for handle, code, message in failed:
+                self._finish(handle, self._transfers[handle].loss(code, message))
+
+    def _finish(self, handle: pycurl.Curl, result: Response | Loss) -> None:
+        done = self._running.pop(handle)
+        del self._transfers[handle]
+        self._multi.remove_handle(handle)
+        if not done.done():
+            done.set_result(result)
