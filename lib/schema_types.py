@@ -114,10 +114,11 @@ class CheckedType(Type):
         #: the NewType it belongs to: what kind of name or id this is
         self.newtype = newtype
         self.notation = check.notation
+        self.words = check.expected
         self.plain = inner.plain
 
     def parse(self, value: Any, path: str) -> Any:
-        result = self.inner.parse(value, path)
+        result = self.inner.parse(self.check.convert(value) if self.check.convert else value, path)
         if not self.check.test(result):
             raise expected(path, self.check.expected, value)
         return result
