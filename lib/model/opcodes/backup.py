@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ganeti.model.enums import ExportMode, HookType
 from ganeti.model.opcodes.base import DEFAULT_SHUTDOWN_TIMEOUT, InstanceOpCode, OpCode, Params
-from ganeti.model.scalars import NodeName, NonEmptyStr, PluginName, Uuid, WholeSeconds
+from ganeti.model.scalars import HostName, NodeName, NonEmptyStr, PluginName, Uuid, WholeSeconds
 from ganeti.schema import param
 
 
@@ -60,5 +60,11 @@ class OpBackupExport(InstanceOpCode):
     long_sleep: bool = param(default=False, doc="Start the instance again only after the copy, not after the snapshot")
 
 
-class OpBackupRemove(InstanceOpCode):
+class OpBackupRemove(OpCode):
     """Remove the exports of an instance from all nodes; the instance need not exist any more."""
+
+    SUMMARY_FIELD = "instance_name"
+
+    # Not an InstanceName: that would have to be the name of an instance there is.
+    instance_name: HostName = param(doc="Name of the exported instance")
+    instance_uuid: Uuid | None = param(default=None, doc="UUID of the exported instance")
