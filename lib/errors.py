@@ -37,7 +37,14 @@ class GenericError(Exception):
     """Root of the tree.  `str()` is the message; `args` is what travels."""
 
     def __str__(self) -> str:
-        return str(self.args[0]) if self.args else type(self).__name__
+        try:
+            return self._describe()
+        except (AttributeError, IndexError, TypeError, ValueError):
+            # Arguments may come from another version: show them as they are.
+            return ", ".join(str(arg) for arg in self.args) or type(self).__name__
+
+    def _describe(self) -> str:
+        return str(self.args[0])
 
 
 class UserError(GenericError):
@@ -74,8 +81,8 @@ class OpPrereqError(UserError):
 class OpCodeUnknown(UserError):
     """No such opcode; args: (opcode id)."""
 
-    def __str__(self) -> str:
-        return f"unknown opcode {self.args[0]!r}" if self.args else "unknown opcode"
+    def _describe(self) -> str:
+        return f"unknown opcode {self.args[0]!r}"
 
 
 class ParameterError(UserError):
@@ -164,15 +171,15 @@ class ConfigurationError(StateError):
 class ConfigVersionMismatch(ConfigurationError):
     """The configuration is of another version; args: (expected, found)."""
 
-    def __str__(self) -> str:
+    def _describe(self) -> str:
         return "configuration is of version {1}, this is version {0}".format(*self.args)
 
 
 class ConfigVerifyError(ConfigurationError):
     """The configuration is not consistent; args: (message, [problem])."""
 
-    def __str__(self) -> str:
-        return f"{self.args[0]}: {'; '.join(str(p) for p in self.args[1])}" if len(self.args) > 1 else super().__str__()
+    def _describe(self) -> str:
+        return f"{self.args[0]}: {'; '.join(str(p) for p in self.args[1])}"
 
 
 class JobQueueError(StateError):
@@ -245,8 +252,8 @@ class CommandError(EnvironmentFailure):
 class ResolverError(EnvironmentFailure):
     """A host name does not resolve; args: (host name, errno, message)."""
 
-    def __str__(self) -> str:
-        return "cannot resolve host name {0}: {2}".format(*self.args) if len(self.args) == 3 else super().__str__()
+    def _describe(self) -> str:
+        return "cannot resolve host name {0}: {2}".format(*self.args)
 
 
 class HooksFailure(EnvironmentFailure):
@@ -256,7 +263,7 @@ class HooksFailure(EnvironmentFailure):
 class HooksAbort(HooksFailure):
     """A pre hook failed; args: ([[node, script, output]])."""
 
-    def __str__(self) -> str:
+    def _describe(self) -> str:
         shown = (f"{script} on {node}: {output.strip() or 'no output'}" for node, script, output in self.args[0])
         return "hooks failed: " + "; ".join(shown)
 
@@ -264,8 +271,8 @@ class HooksAbort(HooksFailure):
 class X509CertError(EnvironmentFailure):
     """A certificate cannot be used; args: (file name, message)."""
 
-    def __str__(self) -> str:
-        return "certificate {0}: {1}".format(*self.args) if len(self.args) > 1 else super().__str__()
+    def _describe(self) -> str:
+        return "certificate {0}: {1}".format(*self.args)
 
 
 class SignatureError(EnvironmentFailure):

@@ -50,7 +50,7 @@ class LogFile(logging.StreamHandler[TextIO]):
 
 
 def setup(
-    program: str, logfile: str | None, *, debug: bool = False, syslog: bool = False, foreground: bool = False
+    program: str, logfile: str | None, debug: bool = False, syslog: bool = False, foreground: bool = False
 ) -> list[logging.Handler]:
     """Send the log of this process to its places, replacing earlier ones; returns the handlers.
 

@@ -29,11 +29,15 @@ class Crash(BaseException):
 
 
 class _Death(NamedTuple):
-    power_cut: bool
+    content_lost: bool
+    names_lost: bool
 
 
-CRASH = _Death(power_cut=False)
-POWER_CUT = _Death(power_cut=True)
+CRASH = _Death(content_lost=False, names_lost=False)
+POWER_CUT = _Death(content_lost=True, names_lost=True)
+#: new names reached the disk, what is in the files did not
+POWER_CUT_NAMES_KEPT = _Death(content_lost=True, names_lost=False)
+DEATHS = (CRASH, POWER_CUT, POWER_CUT_NAMES_KEPT)
 
 
 class _Change(NamedTuple):
@@ -77,19 +81,20 @@ class FaultyDisk(Disk):
         self.failed = True
         if isinstance(self.error, _Death):
             self._crash(self.error)
+            raise Crash
         raise OSError(self.error, os.strerror(self.error), path)
 
     def _crash(self, death: _Death) -> None:
         self.crashed = True
         for fd in self._open:
             os.close(fd)
-        if death.power_cut:
+        if death.content_lost:
             for path in self._unsynced.values():
                 if os.path.exists(path):
                     os.truncate(path, os.path.getsize(path) // 2)
+        if death.names_lost:
             for change in reversed(self._changes):
                 change.undo()
-        raise Crash
 
     # --- the seam -----------------------------------------------------------------------
 
