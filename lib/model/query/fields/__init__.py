@@ -1,0 +1,1 @@
+"""The fields of each resource, one table a module."""
