@@ -472,22 +472,21 @@ class Daemon:
 
     def ready(self) -> None:
         """Tell that the daemon works: the program that started it exits 0."""
-        self._tell(b"")
+        self._tell(b"", 0)
 
-    def failed(self, message: str) -> None:
-        """Tell why the daemon cannot work: the program that started it says so and exits 1."""
-        self._tell(message.encode() or b"no reason given")
+    def failed(self, message: str, exit_code: int = 1) -> None:
+        """Tell why the daemon cannot work: the program that started it says so and exits with the code."""
+        self._tell(message.encode(), exit_code)
 
     def fileno(self) -> int:
         """Return the descriptor to the parent, -1 when it was told."""
         return self._fd
 
-    def _tell(self, text: bytes) -> None:
+    def _tell(self, text: bytes, exit_code: int) -> None:
         if self._fd == -1:
             return
-        # A line that ends in a NUL is the word of a living child; a bare end of file is its death.
         with contextlib.suppress(BrokenPipeError):
-            os.write(self._fd, text[: _CHUNK // 2] + b"\0")
+            os.write(self._fd, bytes([exit_code]) + text[: _CHUNK // 2])
         os.close(self._fd)
         self._fd = -1
 
@@ -496,7 +495,7 @@ def daemonize(logfile: str | None = None) -> Daemon:
     """Go on as a daemon: in a session of its own, in /, with standard streams to `logfile`.
 
     Only the daemon returns; the caller's process waits for `ready()` or `failed()`
-    and exits with 0 or 1.  Call before any thread or event loop exists.
+    and exits accordingly.  Call before any thread or event loop exists.
     """
     reader, writer = os.pipe()
     sys.stdout.flush()
@@ -504,7 +503,7 @@ def daemonize(logfile: str | None = None) -> Daemon:
     pid = os.fork()
     if pid:
         os.close(writer)
-        _wait_for_daemon(reader, pid)
+        _wait_for_daemon(reader, pid, logfile)
     os.close(reader)
     os.setsid()
     # A second child is no leader of its session: it can never get a terminal.
@@ -516,17 +515,19 @@ def daemonize(logfile: str | None = None) -> Daemon:
     return Daemon(writer)
 
 
-def _wait_for_daemon(reader: int, pid: int) -> NoReturn:
+def _wait_for_daemon(reader: int, pid: int, logfile: str | None) -> NoReturn:
     os.waitpid(pid, 0)
     told = b""
     while part := os.read(reader, _CHUNK):
         told += part
-    if told == b"\0":
-        os._exit(0)
-    message = told[:-1].decode(errors="replace") if told.endswith(b"\0") else "it ended without a word, see its log"
-    sys.stderr.write(f"cannot start daemon: {message}\n")
-    sys.stderr.flush()
-    os._exit(1)
+    # A bare end of file is its death: the living say at least an exit code.
+    code, message = (told[0], told[1:]) if told else (1, b"")
+    if not told:
+        message = f"the daemon ended while it was starting, without a word; see {logfile}".encode()
+    if message:
+        sys.stderr.write(message.decode(errors="replace") + "\n")
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def redirect_std(logfile: str | None) -> None:

@@ -287,9 +287,9 @@ def test_a_daemon_lives_on_in_its_own_session_with_its_output_in_the_log(tmp_pat
 
 
 def test_a_daemon_that_cannot_start_says_why(tmp_path: Path) -> None:
-    result = _start_daemon(tmp_path, "daemon.failed('cannot bind port 1811: in use')")
+    result = _start_daemon(tmp_path, "daemon.failed('cannot bind port 1811: in use', 11)")
 
-    assert (result.exit_code, result.stderr) == (1, "cannot start daemon: cannot bind port 1811: in use\n")
+    assert (result.exit_code, result.stderr) == (11, "cannot bind port 1811: in use\n")
 
 
 @pytest.mark.parametrize("body", ["os._exit(0)", "os.kill(os.getpid(), 9)", "raise SystemExit('x')"])
@@ -297,7 +297,7 @@ def test_a_daemon_that_dies_while_starting_is_a_failure(tmp_path: Path, body: st
     result = _start_daemon(tmp_path, body)
 
     assert result.exit_code == 1
-    assert "ended without a word" in result.stderr
+    assert "ended while it was starting" in result.stderr
 
 
 def test_all_descriptors_but_those_to_keep_are_closed() -> None:
