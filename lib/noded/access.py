@@ -1,0 +1,94 @@
+"""Who may call this node: holders of a master candidate's certificate, for this cluster.
+
+TLS has checked already that the certificate is of this cluster.  What the files say
+is read anew when they change, so a demoted candidate is out with its next request,
+over connections it kept too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from ganeti import errors
+from ganeti.paths import Paths
+from ganeti.ssconf import read_ssconf, read_ssconf_lines
+from ganeti.utils import files, x509
+
+CANDIDATES_KEY = "master_candidates_certs"
+CLUSTER_UUID_KEY = "cluster_uuid"
+
+_PEM_LIMIT = 1024 * 1024
+
+T = TypeVar("T")
+
+
+class _Followed(Generic[T]):
+    """What a file means; read anew when the file changes."""
+
+    def __init__(self, path: str, read: Callable[[], T], missing: T) -> None:
+        self._path = path
+        self._read = read
+        self._missing = missing
+        self._stamp: tuple[int, int, int] | None = None
+        self._value = missing
+
+    def get(self) -> T:
+        """Return what the file means now; what was given for a missing file when there is none."""
+        try:
+            status = os.stat(self._path)
+        except FileNotFoundError:
+            self._stamp, self._value = None, self._missing
+            return self._value
+        stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if stamp != self._stamp:
+            self._value = self._read()
+            self._stamp = stamp
+        return self._value
+
+
+class Access:
+    """Decides about requests, from ssconf and the cluster certificate."""
+
+    def __init__(self, paths: Paths, server_cert: str) -> None:
+        self._server_cert = server_cert
+        self._candidates: _Followed[frozenset[str]] = _Followed(
+            paths.ssconf_file(CANDIDATES_KEY),
+            lambda: parse_candidates(read_ssconf_lines(paths, CANDIDATES_KEY)),
+            frozenset(),
+        )
+        self._cluster_uuid = _Followed(
+            paths.ssconf_file(CLUSTER_UUID_KEY), lambda: read_ssconf(paths, CLUSTER_UUID_KEY).strip(), ""
+        )
+        self._own_digest = _Followed(server_cert, self._read_own_digest, "")
+
+    def check(self, digest: str, cluster_uuid: str) -> None:
+        """Refuse a request of the holder of a certificate, made for a cluster.
+
+        Raises RemoteError saying why.
+        """
+        candidates = self._candidates.get()
+        if not candidates:
+            # A node that was just set up knows no candidates: the cluster's own certificate is their mark.
+            candidates = frozenset((self._own_digest.get(),))
+        if digest not in candidates:
+            raise errors.RemoteError(
+                f"cannot serve this client: its certificate {digest} is not a master candidate's"
+                f" (see ssconf_{CANDIDATES_KEY} on this node)"
+            )
+        own = self._cluster_uuid.get()
+        if own and cluster_uuid != own:
+            raise errors.RemoteError(
+                f"cannot serve this client: it calls cluster {cluster_uuid or 'without uuid'},"
+                f" this node belongs to cluster {own}"
+            )
+
+    def _read_own_digest(self) -> str:
+        return x509.cert_digest(files.read_file(self._server_cert, _PEM_LIMIT))
+
+
+def parse_candidates(lines: list[str]) -> frozenset[str]:
+    """Return the digests in lines of `node uuid=digest`."""
+    digests = (line.partition("=")[2].strip().upper() for line in lines)
+    return frozenset(digest for digest in digests if digest)

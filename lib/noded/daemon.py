@@ -1,0 +1,124 @@
+"""ganeti-noded: the wiring of the node daemon, its command line and its life.
+
+`main` is the program; `serve` is what it does, callable in a process forked from a
+parent that has imported everything already (virtual clusters start hundreds that way).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import ctypes
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+from ganeti import _autoconf, errors
+from ganeti.clock import SystemClock
+from ganeti.noded import calls
+from ganeti.noded.context import NodeContext
+from ganeti.noded.functions import MAX_PROCESSES, Handler
+from ganeti.noded.service import NodeDaemon, Options
+from ganeti.paths import Paths
+from ganeti.procedure import table_of
+from ganeti.rpc import procedures
+from ganeti.rpc.transport import DEFAULT_PORT
+from ganeti.utils import log as logs
+from ganeti.utils import process
+
+log = logging.getLogger(__name__)
+
+PROGRAM = "ganeti-noded"
+_MCL_CURRENT_AND_FUTURE = 3
+
+
+def serve(paths: Paths, options: Options, ready: Callable[[], None]) -> None:
+    """Be the node daemon of the node with these paths until told to end; `ready` is called when it listens.
+
+    Raises GenericError or OSError when it cannot begin.
+    """
+    logs.setup(
+        PROGRAM,
+        paths.log_file(PROGRAM),
+        debug=options.debug,
+        syslog=options.syslog,
+        foreground=options.foreground,
+    )
+    with process.PidFile(paths.pid_file(PROGRAM)):
+        if options.mlock and not paths.is_virtual:
+            _lock_memory()
+        handlers = calls.bind(NodeContext.of(paths, port=options.port))
+        asyncio.run(_run(paths, handlers, options, ready))
+
+
+async def _run(paths: Paths, handlers: Mapping[str, Handler], options: Options, ready: Callable[[], None]) -> None:
+    await NodeDaemon(paths, table_of(procedures), handlers, options, SystemClock()).run(ready)
+
+
+def _lock_memory() -> None:
+    """Keep the daemon in memory: it must answer when the node swaps."""
+    if ctypes.CDLL(None, use_errno=True).mlockall(_MCL_CURRENT_AND_FUTURE) != 0:
+        log.warning("cannot lock the daemon in memory: %s", os.strerror(ctypes.get_errno()))
+
+
+def parse_options(argv: Sequence[str]) -> Options:
+    """Return the options of a command line; ends the program for --help, --version and mistakes."""
+    parser = argparse.ArgumentParser(PROGRAM, description="Carries out the master's calls on this node.")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} (ganeti) {_autoconf.VERSION}")
+    parser.add_argument("-f", "--foreground", action="store_true", help="stay in the foreground")
+    parser.add_argument("-d", "--debug", action="count", default=0, help="log more")
+    parser.add_argument("--syslog", choices=("no", "yes", "only"), default="no", help="log to syslog too")
+    parser.add_argument("-p", "--port", type=int, default=DEFAULT_PORT, help="port to listen at (default %(default)s)")
+    parser.add_argument("-b", "--bind", default="", metavar="ADDRESS", help="address to listen at")
+    parser.add_argument("-i", "--interface", default="", help="interface to listen at")
+    parser.add_argument("--no-ssl", action="store_true", help="not possible: calls are always encrypted")
+    parser.add_argument("-K", "--ssl-key", default="", metavar="FILE", help="private key, if not the cluster's")
+    parser.add_argument("-C", "--ssl-cert", default="", metavar="FILE", help="certificate, if not the cluster's")
+    parser.add_argument("--no-mlock", action="store_true", help="do not lock the daemon in memory")
+    parser.add_argument(
+        "--max-clients", type=int, default=MAX_PROCESSES, help="calls carried out at a time (default %(default)s)"
+    )
+    given = parser.parse_args(argv)
+    if given.no_ssl:
+        parser.error("node calls are always encrypted, --no-ssl is not possible")
+    if given.max_clients < 1:
+        parser.error("--max-clients must be 1 or more")
+    return Options(
+        bind=given.bind,
+        port=given.port,
+        interface=given.interface,
+        ssl_key=given.ssl_key,
+        ssl_cert=given.ssl_cert,
+        max_clients=given.max_clients,
+        mlock=not given.no_mlock,
+        foreground=given.foreground,
+        debug=given.debug > 0,
+        syslog=given.syslog != "no",
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the program; `argv` without its name. Returns the exit code."""
+    options = parse_options(argv)
+    try:
+        paths = Paths.from_environ(os.environ)
+        if options.foreground:
+            serve(paths, options, lambda: None)
+            return 0
+    except (errors.GenericError, OSError) as err:
+        print(f"{PROGRAM}: {_text(err)}", flush=True)
+        return 1
+    daemon = process.daemonize(paths.log_file(PROGRAM))
+    try:
+        serve(paths, options, daemon.ready)
+    except (errors.GenericError, OSError) as err:
+        log.error("%s", _text(err))
+        with contextlib.suppress(OSError):
+            daemon.failed(_text(err))
+        return 1
+    return 0
+
+
+def _text(err: BaseException) -> str:
+    return err.strerror if isinstance(err, OSError) and err.strerror else str(err)

@@ -1,0 +1,301 @@
+"""The function calls of this node daemon: started, joined, waited for, ended.
+
+A call is carried out once, however often its request arrives: requests with the same
+key join the running call, or get the answer that is kept for a while after its end.
+Calls beyond the limit of processes wait in a queue.  Long calls never take the last
+places, so that a node busy with imports still says how it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import logging
+import os
+import signal
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ganeti import errors
+from ganeti.clock import Clock
+from ganeti.noded.function_process import Answer, FunctionProcess
+from ganeti.procedure import Procedure
+from ganeti.rpc.transport import ANSWER_LIMIT, failure, success
+from ganeti.utils import json
+
+log = logging.getLogger(__name__)
+
+MAX_PROCESSES = 20
+MAX_QUEUED = 1000
+LONGEST_WAIT = 60.0
+SHORT_CALL = 60
+"""A call with at most this time limit, in seconds, may take one of the last places."""
+SECONDS_TO_END = 5.0
+
+Handler = Callable[..., Any]
+
+
+class UnknownFunction(Exception):
+    """There is no such procedure, or no such function call (any more)."""
+
+
+class Keep(NamedTuple):
+    """How long ended calls are remembered."""
+
+    seconds: float
+    calls: int
+    #: of answers, all together
+    size: int
+
+
+KEEP_FETCHED = Keep(seconds=120, calls=2000, size=64 * 1024 * 1024)
+KEEP_UNFETCHED = Keep(seconds=3600, calls=2000, size=64 * 1024 * 1024)
+
+
+class Function:
+    """One call, from its request until it is forgotten."""
+
+    __slots__ = ("answer", "ended_at", "fetched", "fingerprint", "id", "key", "procedure", "waiters")
+
+    def __init__(self, procedure: Procedure[..., Any], key: str, fingerprint: int) -> None:
+        self.id = ""
+        self.procedure = procedure
+        self.key = key
+        self.fingerprint = fingerprint
+        self.answer: Answer | None = None
+        self.ended_at = 0.0
+        self.fetched = False
+        self.waiters: list[asyncio.Future[None]] = []
+
+
+class _Kept:
+    """Ended calls, oldest first, within limits."""
+
+    def __init__(self, keep: Keep, forget: Callable[[Function], None]) -> None:
+        self._keep = keep
+        self._forget = forget
+        self._functions: dict[str, Function] = {}
+        self._size = 0
+
+    def add(self, function: Function, now: float) -> None:
+        """Keep one more; forgets what is too old or too much, but never the newest."""
+        assert function.answer is not None
+        self._functions[function.id] = function
+        self._size += len(function.answer.body)
+        keep = self._keep
+        while len(self._functions) > 1:
+            oldest = next(iter(self._functions.values()))
+            too_much = len(self._functions) > keep.calls or self._size > keep.size
+            if not too_much and now - oldest.ended_at < keep.seconds:
+                break
+            self.remove(oldest)
+            self._forget(oldest)
+
+    def remove(self, function: Function) -> None:
+        """Take one out."""
+        assert function.answer is not None
+        if self._functions.pop(function.id, None) is not None:
+            self._size -= len(function.answer.body)
+
+
+class Functions:
+    """All function calls of a node daemon.
+
+    `on_quit` is called when a call asked for the daemon's end.  Raises ProgrammerError
+    when a handler does not fit its procedure.
+    """
+
+    def __init__(
+        self,
+        table: Mapping[str, Procedure[..., Any]],
+        handlers: Mapping[str, Handler],
+        clock: Clock,
+        *,
+        on_quit: Callable[[], None],
+        max_processes: int = MAX_PROCESSES,
+        max_queued: int = MAX_QUEUED,
+        answer_limit: int = ANSWER_LIMIT,
+        keep_fetched: Keep = KEEP_FETCHED,
+        keep_unfetched: Keep = KEEP_UNFETCHED,
+    ) -> None:
+        for name, handler in handlers.items():
+            table[name].check_handler(handler)
+        self._table = table
+        self._handlers = handlers
+        self._clock = clock
+        self._on_quit = on_quit
+        self._max_processes = max_processes
+        self._max_queued = max_queued
+        self._answer_limit = answer_limit
+        self._by_id: dict[str, Function] = {}
+        self._by_key: dict[str, Function] = {}
+        self._fetched = _Kept(keep_fetched, self._forget)
+        self._unfetched = _Kept(keep_unfetched, self._forget)
+        self._queue: collections.deque[tuple[Function, bytes]] = collections.deque()
+        self._processes: dict[str, FunctionProcess] = {}
+        self._all_ended: asyncio.Future[None] | None = None
+        self._stopping = False
+
+    @property
+    def running(self) -> int:
+        """How many processes there are."""
+        return len(self._processes)
+
+    def begin(self, name: str, body: bytes, key: str) -> Function:
+        """Begin a call with the arguments in `body`, or join the one with the same key.
+
+        Raises UnknownFunction for no such procedure, RemoteError when the call cannot be taken.
+        """
+        fingerprint = hash((name, body))
+        known = self._by_key.get(key) if key else None
+        if known is not None:
+            if known.fingerprint != fingerprint:
+                raise errors.RemoteError(f"cannot begin {name}: its key was used for another call")
+            return known
+        procedure, handler = self._table.get(name), self._handlers.get(name)
+        if procedure is None or handler is None:
+            raise UnknownFunction(f"cannot begin {name}: no such procedure on this node")
+        if self._stopping:
+            raise errors.RemoteError(f"cannot begin {name}: the node daemon is ending")
+        function = Function(procedure, key, fingerprint)
+        if procedure.inline:
+            self._note(function, os.getpid())
+            self._end(function, carry_out(procedure, handler, body))
+        elif self._has_place(procedure):
+            self._start(function, body)
+        elif len(self._queue) < self._max_queued:
+            self._note(function, 0)
+            self._queue.append((function, body))
+        else:
+            raise errors.RemoteError(f"cannot begin {name}: {len(self._queue)} calls wait for a process already")
+        return function
+
+    def find(self, call_id: str) -> Function:
+        """Return the call with an id.
+
+        Raises UnknownFunction when it is another daemon's, or forgotten.
+        """
+        function = self._by_id.get(call_id)
+        if function is None:
+            raise UnknownFunction(f"cannot wait for function call {call_id}: not known, or ended long ago")
+        return function
+
+    async def wait(self, function: Function, seconds: float) -> Answer | None:
+        """Return the answer of a call, None when it is not there within some seconds."""
+        if function.answer is None and seconds > 0:
+            loop = asyncio.get_running_loop()
+            waiter: asyncio.Future[None] = loop.create_future()
+            function.waiters.append(waiter)
+            alarm = loop.call_later(min(seconds, LONGEST_WAIT), _wake, waiter)
+            try:
+                await waiter
+            finally:
+                alarm.cancel()
+                function.waiters.remove(waiter)
+        if function.answer is not None and not function.fetched:
+            function.fetched = True
+            self._unfetched.remove(function)
+            self._fetched.add(function, self._clock.monotonic())
+        return function.answer
+
+    async def stop(self, seconds: float = SECONDS_TO_END) -> None:
+        """Take no more calls; end all processes and reap them."""
+        self._stopping = True
+        ended = errors.OpExecError("the node daemon ended before the call was carried out")
+        while self._queue:
+            function, _ = self._queue.popleft()
+            self._end(function, Answer(failure(ended)))
+        if not self._processes:
+            return
+        loop = asyncio.get_running_loop()
+        self._all_ended = loop.create_future()
+        self._signal_all(signal.SIGTERM)
+        alarm = loop.call_later(seconds, self._signal_all, signal.SIGKILL)
+        try:
+            await self._all_ended
+        finally:
+            alarm.cancel()
+
+    def _signal_all(self, number: int) -> None:
+        for process in self._processes.values():
+            process.send_signal(number)
+
+    def _note(self, function: Function, pid: int) -> None:
+        """Give a call its id; the process may be yet to come (0)."""
+        if function.id:
+            return
+        function.id = f"{os.getpid()}:{pid}:{self._clock.time():.6f}:{os.urandom(8).hex()}"
+        self._by_id[function.id] = function
+        if function.key:
+            self._by_key[function.key] = function
+
+    def _has_place(self, procedure: Procedure[..., Any]) -> bool:
+        kept_free = 0 if procedure.timeout <= SHORT_CALL else self._max_processes // 4
+        return len(self._processes) < self._max_processes - kept_free
+
+    def _start(self, function: Function, body: bytes) -> None:
+        procedure = function.procedure
+        handler = self._handlers[procedure.name]
+        try:
+            process = FunctionProcess(
+                procedure.name,
+                lambda: carry_out(procedure, handler, body),
+                answer_limit=self._answer_limit,
+                on_answer=lambda answer: self._end(function, answer),
+                on_end=lambda: self._reaped(function),
+            )
+        except OSError as err:
+            self._note(function, 0)
+            error = errors.OpExecError(f"cannot start a process for {procedure.name}: {err.strerror}")
+            self._end(function, Answer(failure(error)))
+            return
+        self._note(function, process.pid)
+        self._processes[function.id] = process
+
+    def _end(self, function: Function, answer: Answer) -> None:
+        function.answer = answer
+        function.ended_at = self._clock.monotonic()
+        self._unfetched.add(function, function.ended_at)
+        for waiter in function.waiters:
+            _wake(waiter)
+        if answer.quit:
+            self._on_quit()
+
+    def _reaped(self, function: Function) -> None:
+        del self._processes[function.id]
+        if self._stopping:
+            if not self._processes and self._all_ended is not None and not self._all_ended.done():
+                self._all_ended.set_result(None)
+            return
+        for _ in range(len(self._queue)):
+            queued, body = self._queue.popleft()
+            if self._has_place(queued.procedure):
+                self._start(queued, body)
+            else:
+                self._queue.append((queued, body))
+
+    def _forget(self, function: Function) -> None:
+        self._by_id.pop(function.id, None)
+        if function.key:
+            self._by_key.pop(function.key, None)
+
+
+def carry_out(procedure: Procedure[..., Any], handler: Handler, body: bytes) -> Answer:
+    """Call a handler with the arguments in `body`; whatever goes wrong is the answer."""
+    try:
+        value = handler(*procedure.decode_arguments(json.loads(body)))
+        return Answer(success(procedure.encode_answer(value)))
+    except errors.QuitGanetiException as err:
+        done, message = (*err.args, "")[:2] if err.args else (True, "")
+        return Answer(json.dumps_bytes([bool(done), message]), quit=True)
+    except errors.GenericError as err:
+        log.info("%s: %s", procedure.name, err)
+        return Answer(failure(err))
+    except Exception as err:
+        log.exception("%s", procedure.name)
+        return Answer(failure(err))
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -1,0 +1,116 @@
+"""One node daemon in its process: listens, serves until told to end, ends all it started."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ganeti import ssconf
+from ganeti.clock import Clock
+from ganeti.noded.access import Access
+from ganeti.noded.functions import MAX_PROCESSES, Functions, Handler
+from ganeti.noded.server import Limits, NodeServer, tls_context
+from ganeti.paths import Paths
+from ganeti.procedure import Procedure
+from ganeti.rpc.transport import DEFAULT_PORT
+from ganeti.utils import log as logs
+from ganeti.utils import net
+
+log = logging.getLogger(__name__)
+
+_IPV6 = "10"
+
+
+class Options(NamedTuple):
+    """What the command line says; None and "" stand for the node's own values."""
+
+    bind: str = ""
+    port: int = DEFAULT_PORT
+    interface: str = ""
+    ssl_key: str = ""
+    ssl_cert: str = ""
+    max_clients: int = MAX_PROCESSES
+    mlock: bool = True
+    foreground: bool = False
+    debug: bool = False
+    syslog: bool = False
+
+
+class NodeDaemon:
+    """A node daemon that can be run: takes calls until told to end."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        table: Mapping[str, Procedure[..., Any]],
+        handlers: Mapping[str, Handler],
+        options: Options,
+        clock: Clock,
+        limits: Limits | None = None,
+    ) -> None:
+        self._options = options
+        self._paths = paths
+        self._ending = asyncio.Event()
+        certificate = options.ssl_cert or paths.server_cert
+        self._tls = tls_context(certificate, key=options.ssl_key or None)
+        functions = Functions(table, handlers, clock, on_quit=self.end, max_processes=options.max_clients)
+        self._server = NodeServer(functions, Access(paths, certificate), clock, limits)
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Serve until `end`; `ready` is called when calls can come in.
+
+        Raises OSError when the address cannot be used.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.end)
+        loop.add_signal_handler(signal.SIGHUP, logs.reopen)
+        address = self._options.bind or default_address(self._paths)
+        listening = bound_socket(address, self._options.port, self._options.interface)
+        await self._server.listen(listening, self._tls)
+        log.info("node daemon listens at %s port %s", address, self._options.port)
+        # What exists now stays: keep the collector from touching, and so copying, pages shared with a parent.
+        gc.freeze()
+        ready()
+        await self._ending.wait()
+        log.info("node daemon is ending")
+        await self._server.stop()
+
+    def end(self) -> None:
+        """Let `run` return, after ending all calls."""
+        self._ending.set()
+
+
+def default_address(paths: Paths) -> str:
+    """Return where to listen: all addresses, but a virtual node only has its own.
+
+    Raises ResolverError.
+    """
+    if paths.is_virtual:
+        return net.resolve(paths.hostname, paths)
+    if ssconf.has_ssconf(paths, "primary_ip_family") and ssconf.read_ssconf(paths, "primary_ip_family") == _IPV6:
+        return "::"
+    return "0.0.0.0"
+
+
+def bound_socket(address: str, port: int, interface: str = "") -> socket.socket:
+    """Return a socket bound to an address, which nobody else may use.
+
+    Raises OSError.
+    """
+    listening = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if interface:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+        listening.bind((address, port))
+    except OSError as err:
+        listening.close()
+        raise OSError(err.errno, f"cannot listen at {address} port {port}: {err.strerror}") from err
+    listening.setblocking(False)
+    return listening
