@@ -7,8 +7,10 @@ node may be deeper.  A longer path is reached through its directory's descriptor
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+
+from ganeti.paths import Paths
 
 LONGEST_PATH = 107
 
@@ -28,3 +30,17 @@ def reachable(path: str) -> Iterator[str]:
         yield f"/proc/self/fd/{descriptor}/{name}"
     finally:
         os.close(descriptor)
+
+
+def socket_path(paths: Paths, environ: Mapping[str, str]) -> str:
+    """Return the socket clients call at: the query socket, unless the environment says otherwise.
+
+    FORCE_LUXI_SOCKET holds `master`, `query` or a path (`spec/luxi.json`).
+    """
+    match environ.get("FORCE_LUXI_SOCKET", ""):
+        case "" | "query":
+            return paths.query_socket
+        case "master":
+            return paths.master_socket
+        case path:
+            return path

@@ -1,0 +1,1 @@
+"""THE option table of the command line; see `table`."""
