@@ -87,8 +87,13 @@ class OpCode(Record):
 
     def summary(self) -> str:
         """Return what a job list shows: `INSTANCE_STARTUP(web1)`."""
-        name = self.OP_ID.removeprefix("OP_")
-        return f"{name}({self._summary_value()})" if self.SUMMARY_FIELD else name
+        return self.summary_of(self.__dict__)
+
+    @classmethod
+    def summary_of(cls, values: Mapping[str, object]) -> str:
+        """Return the summary of an opcode with these values, which may be in their wire form and incomplete."""
+        name = cls.OP_ID.removeprefix("OP_")
+        return f"{name}({cls._summary_text(values.get(cls.SUMMARY_FIELD))})" if cls.SUMMARY_FIELD else name
 
     def tiny_summary(self) -> str:
         """Return the summary without its value and with the noun cut to a letter: `I_STARTUP`."""
@@ -98,8 +103,8 @@ class OpCode(Record):
                 return short + name.removeprefix(prefix)
         return name
 
-    def _summary_value(self) -> str:
-        value = getattr(self, self.SUMMARY_FIELD or "")
+    @classmethod
+    def _summary_text(cls, value: object) -> str:
         return ",".join(str(item) for item in value) if isinstance(value, (list, tuple)) else str(value)
 
 

@@ -39,8 +39,9 @@ class OpTestDelay(OpCode):
     )
     no_locks: bool = param(default=True, doc="Sleep without holding locks of the nodes")
 
-    def _summary_value(self) -> str:
-        return f"{round(self.duration * _NS_PER_SECOND)} ns"
+    @classmethod
+    def _summary_text(cls, value: object) -> str:
+        return f"{round(value * _NS_PER_SECOND)} ns" if isinstance(value, (int, float)) else str(value)
 
 
 class OpTestAllocator(OpCode):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ganeti import errors
-from ganeti.model.enums import FieldKind, QueryStatus
+from ganeti.model.enums import FieldKind, QueryResource, QueryStatus
 from ganeti.utils.suggest import did_you_mean
 from ganeti.utils.text import natural_key
 
@@ -117,7 +117,7 @@ class Table(Generic[R]):
     sorted by it.  None where there is only one row.
     """
 
-    def __init__(self, resource: str, name_field: str | None, fields: Iterable[FieldRow[R]]) -> None:
+    def __init__(self, resource: QueryResource, name_field: str | None, fields: Iterable[FieldRow[R]]) -> None:
         self.resource = resource
         self.name_field = name_field
         self.fields: Mapping[str, FieldRow[R]] = {row.name: row for row in fields}
