@@ -134,6 +134,14 @@ class FileUnits(UnitKind):
         except OSError as err:
             raise errors.StorageError(f"cannot rename directory {source} to {target}: {err.strerror}") from err
 
+    def allows(self, name: str) -> bool:
+        """Tell whether a directory may be one of these units, or inside one."""
+        try:
+            self._local(name)
+        except errors.FileStoragePathError:
+            return False
+        return True
+
     def _allowed(self) -> Sequence[str]:
         return self.host.shared_dirs() if self.SHARED else self.host.file_dirs()
 

@@ -1,0 +1,87 @@
+"""The replica of the job queue that a master candidate keeps.
+
+Nothing here touches a file that is not a job's or the serial's, whatever the names in
+a call say.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+
+from ganeti import errors
+from ganeti.noded.context import NodeContext
+from ganeti.paths import Paths
+from ganeti.utils import files as disk
+
+_FILE_MODE = 0o640
+_DIR_MODE = 0o750
+_JOB = re.compile(r"(?:archive/\d{1,14}/)?job-\d{1,18}", re.ASCII)
+
+
+class JobQueueReplica:
+    """Calls that keep the replica equal to the master's queue."""
+
+    def __init__(self, node: NodeContext) -> None:
+        self._node = node
+
+    def jobqueue_update(self, files: Sequence[tuple[str, str]]) -> None:
+        """Write files of the queue, each whole; all are durable when it returns."""
+        pairs = [(_local_name(self._node.paths, name), content.encode()) for name, content in files]
+        for directory in sorted({os.path.dirname(path) for path, _ in pairs}):
+            disk.ensure_dir(directory, _DIR_MODE)
+        disk.write_files(pairs, _FILE_MODE)
+
+    def jobqueue_rename(self, rename: Sequence[tuple[str, str]]) -> None:
+        """Rename job files; a pair that was renamed by an earlier call is left alone."""
+        paths = self._node.paths
+        pairs = [(_local_name(paths, old), _local_name(paths, new)) for old, new in rename]
+        for old, new in pairs:
+            if os.path.basename(old) != os.path.basename(new):
+                raise errors.ParameterError(f"cannot rename {old} to {new}: a job keeps its number")
+        wanted = [(old, new) for old, new in pairs if os.path.lexists(old) or not os.path.lexists(new)]
+        try:
+            disk.rename_files(wanted, mode=_DIR_MODE)
+        except FileNotFoundError as err:
+            raise errors.JobQueueError(f"cannot rename {err.filename}: no such file in this replica") from err
+
+    def jobqueue_purge(self) -> None:
+        """Remove all job files and archived jobs; serial and drain flag stay."""
+        paths = self._node.paths
+        for directory in (paths.queue_dir, *_subdirectories(paths.archive_dir)):
+            try:
+                names = os.listdir(directory)
+            except FileNotFoundError:
+                continue
+            for name in names:
+                if _JOB.fullmatch(name):
+                    disk.remove_file(os.path.join(directory, name), missing_ok=True, durable=False)
+
+    def jobqueue_set_drain_flag(self, flag: bool) -> None:
+        """Set or remove the drain flag."""
+        paths = self._node.paths
+        if flag:
+            disk.ensure_dir(paths.queue_dir, _DIR_MODE)
+            disk.write_file(paths.queue_drain, b"", mode=_FILE_MODE)
+        else:
+            disk.remove_file(paths.queue_drain, missing_ok=True)
+
+
+def _local_name(paths: Paths, name: str) -> str:
+    """Return the path of a queue file on this node.
+
+    Raises ParameterError for what is no job file and not the serial.
+    """
+    path = paths.localize(name)
+    inside = path.removeprefix(f"{paths.queue_dir}/")
+    if inside == path or not (_JOB.fullmatch(inside) or path == paths.queue_serial):
+        raise errors.ParameterError(f"cannot touch {name!r}: not a file of the job queue")
+    return path
+
+
+def _subdirectories(directory: str) -> list[str]:
+    try:
+        return [os.path.join(directory, name) for name in os.listdir(directory) if name.isdecimal()]
+    except FileNotFoundError:
+        return []
