@@ -99,8 +99,8 @@ def parse_options(argv: Sequence[str]) -> Options:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the program; `argv` without its name. Returns the exit code."""
-    options = parse_options(argv)
+    """Run the program; return its exit code."""
+    options = parse_options(argv[1:])
     try:
         paths = Paths.from_environ(os.environ)
         if options.foreground:

@@ -304,6 +304,28 @@ def read_text(path: str, limit: int = READ_LIMIT) -> str:
     return read_file(path, limit).decode()
 
 
+def set_permissions(path: str, mode: int, *, uid: int = -1, gid: int = -1) -> bool:
+    """Correct mode and owner of a file or directory that is there; tell whether that was needed.
+
+    A link is an error: it could lead anywhere.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        status = os.fstat(fd)
+        owned = uid in (-1, status.st_uid) and gid in (-1, status.st_gid)
+        if owned and stat.S_IMODE(status.st_mode) == mode:
+            return False
+        if not owned:
+            os.fchown(fd, uid, gid)
+        os.fchmod(fd, mode)
+    finally:
+        os.close(fd)
+    return True
+
+
 def open_append(path: str, mode: int = 0o600) -> int:
     """Return a descriptor that appends to a file, made with `mode` when missing."""
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, mode)

@@ -1,0 +1,1 @@
+"""Programs for administrators; each module's main(argv) is one."""
