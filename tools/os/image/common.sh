@@ -77,6 +77,6 @@ check_pattern() {
     pattern=${OSP_PATTERN:-}
     [ "${#pattern}" -le 256 ] || fail "parameter pattern is longer than 256 characters"
     case ${OSP_SIZE:-0} in
-    *[!0-9]* | ??????????*) fail "parameter size must be a number of MiB, not '$OSP_SIZE'" ;;
+    *[!0-9]* | 0?* | ??????????*) fail "parameter size must be a number of MiB, not '$OSP_SIZE'" ;;
     esac
 }
