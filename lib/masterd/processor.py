@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from ganeti import errors
@@ -79,8 +79,9 @@ class Processor:
         token = logs.context.set(f"job {context.job_id} op {context.op_index} {op.summary()}")
         config_store = self._services.config
         try:
-            lu = unit(resolve_names(op, config_store.current), self._services, context, owner)
-            await self._acquire(lu, context)
+            held = functools.partial(self._held, owner)
+            lu = unit(resolve_names(op, config_store.current), self._services, context, held)
+            await self._acquire(lu, owner, context)
             await context.running()
             return await self._run(lu, context)
         finally:
@@ -88,18 +89,22 @@ class Processor:
             config_store.release(context.job_id)
             logs.context.reset(token)
 
-    async def _acquire(self, lu: LogicalUnit[Any, Any], context: OpContext) -> None:
-        await self._take(lu, Level.CLUSTER, Locks({CLUSTER_LOCK}, shared=not lu.EXCLUSIVE), context)
+    def _held(self, owner: str, level: Level) -> Collection[str]:
+        names = self._locks.owned(owner, level)
+        return () if names is EVERY_LOCK else names
+
+    async def _acquire(self, lu: LogicalUnit[Any, Any], owner: str, context: OpContext) -> None:
+        await self._take(owner, Level.CLUSTER, Locks({CLUSTER_LOCK}, shared=not lu.EXCLUSIVE), context)
         for level in Level:
             if level == Level.CLUSTER:
                 continue
             wanted = lu.locks(level, self._services.config.current)
             if wanted is not None and (wanted.names is ALL or wanted.names):
-                await self._take(lu, level, wanted, context)
+                await self._take(owner, level, wanted, context)
 
-    async def _take(self, lu: LogicalUnit[Any, Any], level: Level, wanted: Locks, context: OpContext) -> None:
+    async def _take(self, owner: str, level: Level, wanted: Locks, context: OpContext) -> None:
         await self._locks.acquire(
-            lu.owner,
+            owner,
             level,
             EVERY_LOCK if wanted.names is ALL else wanted.names,
             shared=wanted.shared,

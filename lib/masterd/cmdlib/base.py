@@ -12,7 +12,7 @@ finds out travels to `execute` in the plan.
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from ganeti import errors
@@ -87,12 +87,12 @@ class LogicalUnit(Generic[O, P]):
     #: takes the cluster lock exclusively: nothing else runs meanwhile
     EXCLUSIVE: ClassVar[bool] = False
 
-    def __init__(self, op: O, services: Services, call: Call, owner: str) -> None:
+    def __init__(self, op: O, services: Services, call: Call, held: Callable[[Level], Collection[str]]) -> None:
         self.op = op
         self.services = services
         self.call = call
-        #: in whose name locks and reservations are held
-        self.owner = owner
+        #: the locks held at a level, by name
+        self.held = held
 
     def locks(self, level: Level, config: Config) -> Locks | None:
         """Say what is needed at `level`; asked once per level, in order, with the lower levels held."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from ganeti import errors
 from ganeti.errors import ECode
 from ganeti.masterd.cmdlib.base import HookRun, Locks
+from ganeti.masterd.cmdlib.instance import devices
 from ganeti.masterd.config.snapshot import Config
-from ganeti.model.enums import DiskTemplate, Level
+from ganeti.masterd.services import Services
+from ganeti.model.enums import AdminState, DiskTemplate, Level
 from ganeti.model.objects.disk import Disk, drbd_id
 from ganeti.model.objects.instance import FilledInstance, Instance
 from ganeti.model.objects.nic import NIC
@@ -42,12 +45,34 @@ def primary_of(config: Config, instance: Instance, act: str) -> Node:
     return config.nodes[instance.primary_node]
 
 
-def disk_template(config: Config, instance: Instance) -> str:
-    """Return the template of an instance's disks: one name, "diskless" or "mixed"."""
-    kinds = {disk.dev_type for disk in config.disks_of(instance)}
-    if not kinds:
-        return DiskTemplate.DISKLESS
-    return kinds.pop() if len(kinds) == 1 else "mixed"
+class Placed(NamedTuple):
+    """An instance, as nodes are sent it, and its primary node: the plan of simple units."""
+
+    instance: Instance
+    on_node: FilledInstance
+    primary: Node
+
+
+def placed(config: Config, instance: Instance, act: str) -> Placed:
+    """Return an instance with its primary node.
+
+    Raises OpPrereqError for one that is only planned.
+    """
+    return Placed(instance, fill_instance(config, instance), primary_of(config, instance, act))
+
+
+async def need_stopped(services: Services, plan: Placed, act: str) -> None:
+    """Refuse to go on with an instance that is meant to run, or runs.
+
+    Raises OpPrereqError.
+    """
+    if plan.instance.admin_state != AdminState.DOWN:
+        raise errors.OpPrereqError(
+            f"cannot {act}: it is marked {plan.instance.admin_state}; stop it first (gnt-instance shutdown)",
+            ECode.STATE,
+        )
+    if await devices.is_running(services, plan.primary, plan.on_node):
+        raise errors.OpPrereqError(f"cannot {act}: it runs on node {plan.primary.name}", ECode.STATE)
 
 
 # --- hooks --------------------------------------------------------------------------
@@ -81,7 +106,7 @@ def instance_env(config: Config, instance: Instance) -> dict[str, str]:
         "INSTANCE_MAXMEM": filled.beparams["maxmem"],
         "INSTANCE_MEMORY": filled.beparams["maxmem"],
         "INSTANCE_VCPUS": filled.beparams["vcpus"],
-        "INSTANCE_DISK_TEMPLATE": disk_template(config, instance),
+        "INSTANCE_DISK_TEMPLATE": config.template_of(instance),
         "INSTANCE_HYPERVISOR": instance.hypervisor,
         "INSTANCE_TAGS": " ".join(sorted(instance.tags)),
         **_nics_env(filled.nics),

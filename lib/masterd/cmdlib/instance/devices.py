@@ -18,19 +18,13 @@ from ganeti.rpc import procedures as p
 Warn = Callable[[str], None]
 
 
-def nodes_of_disk(config: Config, instance: FilledInstance, disk: Disk) -> list[Node]:
-    """Return the nodes that hold a disk, the primary of the instance first."""
-    wanted = disk.nodes or ((instance.primary_node,) if instance.primary_node else ())
-    return [config.nodes[uuid] for uuid in wanted if uuid in config.nodes]
-
-
 async def create_disks(services: Services, config: Config, instance: FilledInstance, undo: AsyncExitStack) -> None:
     """Create all disks on all their nodes; what was created is removed when `undo` unwinds.
 
     Raises OpExecError naming disk and node.
     """
     for disk in instance.disks_info:
-        for node in nodes_of_disk(config, instance, disk):
+        for node in config.holders_of(disk):
             primary = node.uuid == instance.primary_node
             answer = await services.rpc.call(
                 node, p.blockdev_create, disk, disk.size, instance.name, primary, text_of(instance), False
@@ -47,7 +41,7 @@ async def assemble_disks(
     Raises OpExecError naming disk and node; nothing is left assembled on the primary then.
     """
     for index, disk in enumerate(instance.disks_info):
-        holders = nodes_of_disk(config, instance, disk)
+        holders = config.holders_of(disk)
         for node in sorted(holders, key=lambda n: n.uuid == instance.primary_node):
             primary = node.uuid == instance.primary_node
             answer = await services.rpc.call(node, p.blockdev_assemble, disk, instance, primary, index)
@@ -64,7 +58,7 @@ async def shutdown_disks(services: Services, config: Config, instance: FilledIns
     """Shut down all disks everywhere; return whether that worked on every node that answers."""
     fine = True
     for disk in instance.disks_info:
-        for node in nodes_of_disk(config, instance, disk):
+        for node in config.holders_of(disk):
             if node.offline:
                 continue
             answer = await services.rpc.call(node, p.blockdev_shutdown, disk)
@@ -74,18 +68,45 @@ async def shutdown_disks(services: Services, config: Config, instance: FilledIns
     return fine
 
 
+async def assemble_disks_on(services: Services, node: Node, instance: FilledInstance) -> None:
+    """Make all disks usable on one node that is to become the primary.
+
+    Raises OpExecError.
+    """
+    for index, disk in enumerate(instance.disks_info):
+        answer = await services.rpc.call(node, p.blockdev_assemble, disk, instance, True, index)
+        answer.unwrap(f"assemble {disk.iv_name} of instance {instance.name}")
+
+
+async def shutdown_disks_on(services: Services, node: Node, instance: FilledInstance, warn: Warn) -> None:
+    """Shut down all disks on one node."""
+    for disk in instance.disks_info:
+        answer = await services.rpc.call(node, p.blockdev_shutdown, disk)
+        if not answer.ok:
+            warn(f"cannot shut down {disk.iv_name} on node {node.name}: {answer.failure}")
+
+
 async def remove_disks(
     services: Services, config: Config, instance: FilledInstance, warn: Warn, disks: Sequence[Disk] | None = None
 ) -> bool:
     """Remove disks (all when none are named) everywhere; return whether that worked everywhere."""
     fine = True
     for disk in instance.disks_info if disks is None else disks:
-        for node in nodes_of_disk(config, instance, disk):
+        for node in config.holders_of(disk):
             answer = await services.rpc.call(node, p.blockdev_remove, disk)
             if not answer.ok:
                 warn(f"cannot remove {disk.iv_name} on node {node.name}: {answer.failure}")
                 fine = False
     return fine
+
+
+async def is_running(services: Services, node: Node, instance: FilledInstance) -> bool:
+    """Tell whether an instance runs on a node.
+
+    Raises OpExecError when the node does not answer.
+    """
+    answer = await services.rpc.call(node, p.instance_info, instance.name, instance.hypervisor, instance.hvparams)
+    return answer.unwrap(f"look for instance {instance.name}") is not None
 
 
 async def free_memory(services: Services, node: Node, instance: FilledInstance) -> int:

@@ -65,6 +65,4 @@ class LUInstanceRemove(LogicalUnit[OpInstanceRemove, Removal]):
             for disk in plan.instance.disks:
                 draft.disks.pop(disk, None)
             del draft.instances[plan.instance.uuid]
-            if plan.instance.network_port:
-                draft.free_port(plan.instance.network_port)
         await self.services.config.durable(draft)

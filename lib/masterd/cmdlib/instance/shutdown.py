@@ -2,55 +2,42 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ganeti import errors
 from ganeti.errors import ECode
 from ganeti.masterd.cmdlib.base import HookRun, Locks, LogicalUnit, get_instance, need_online
 from ganeti.masterd.cmdlib.instance import devices
-from ganeti.masterd.cmdlib.instance.common import instance_hooks, instance_locks, primary_of
+from ganeti.masterd.cmdlib.instance.common import Placed, instance_hooks, instance_locks, placed
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import AdminState, AdminStateSource, Level
-from ganeti.model.objects.instance import FilledInstance, Instance
-from ganeti.model.objects.node import Node
 from ganeti.model.opcodes.instance import OpInstanceShutdown
-from ganeti.model.params.fill import fill_instance
 from ganeti.rpc import procedures as p
 from ganeti.schema import replace
 
 
-class Shutdown(NamedTuple):
-    """What to stop, and where."""
-
-    instance: Instance
-    on_node: FilledInstance
-    primary: Node
-
-
-class LUInstanceShutdown(LogicalUnit[OpInstanceShutdown, Shutdown]):
+class LUInstanceShutdown(LogicalUnit[OpInstanceShutdown, Placed]):
     """Stop the instance on its primary node and shut down its disks."""
 
     def locks(self, level: Level, config: Config) -> Locks | None:
         return instance_locks(level, config, self.op.instance_name, nodes_shared=True)
 
-    async def check(self, config: Config) -> Shutdown:
+    async def check(self, config: Config) -> Placed:
         instance = get_instance(config, self.op.instance_name)
         if instance.admin_state == AdminState.OFFLINE and not self.op.force:
             raise errors.OpPrereqError(
                 f"cannot stop instance {instance.name}: it is marked offline; use --force to stop it all the same",
                 ECode.STATE,
             )
-        primary = primary_of(config, instance, "stop")
-        if primary.offline and self.op.ignore_offline_nodes:
-            self.warn(f"node {primary.name} is offline: instance {instance.name} is only marked as down")
+        plan = placed(config, instance, "stop")
+        if plan.primary.offline and self.op.ignore_offline_nodes:
+            self.warn(f"node {plan.primary.name} is offline: instance {instance.name} is only marked as down")
         else:
-            need_online(primary, f"stop instance {instance.name}")
-        return Shutdown(instance, fill_instance(config, instance), primary)
+            need_online(plan.primary, f"stop instance {instance.name}")
+        return plan
 
-    def hooks(self, plan: Shutdown, config: Config) -> HookRun:
+    def hooks(self, plan: Placed, config: Config) -> HookRun:
         return instance_hooks(config, config.instances[plan.instance.uuid], {"TIMEOUT": self.op.timeout})
 
-    async def execute(self, plan: Shutdown) -> None:
+    async def execute(self, plan: Placed) -> None:
         # Marked down first: should we die in between, the watcher does not start it again.
         if not self.op.no_remember and plan.instance.admin_state == AdminState.UP:
             source = self.op.admin_state_source or AdminStateSource.ADMIN

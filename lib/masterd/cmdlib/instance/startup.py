@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ganeti import errors
 from ganeti.errors import ECode
 from ganeti.masterd.cmdlib.base import HookRun, Locks, LogicalUnit, get_instance, need_online
 from ganeti.masterd.cmdlib.instance import devices
-from ganeti.masterd.cmdlib.instance.common import instance_hooks, instance_locks, primary_of
+from ganeti.masterd.cmdlib.instance.common import Placed, instance_hooks, instance_locks, primary_of
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import AdminState, Level
-from ganeti.model.objects.instance import FilledInstance, Instance
+from ganeti.model.objects.instance import FilledInstance
 from ganeti.model.objects.node import Node
 from ganeti.model.opcodes.instance import OpInstanceStartup
 from ganeti.model.params.fill import fill_instance
-from ganeti.model.params.hypervisor import check_hvparams
-from ganeti.model.params.backend import check_beparams
+from ganeti.model.params.be import backend, check_beparams
+from ganeti.model.params.hv import check_hvparams
 from ganeti.rpc import procedures as p
 from ganeti.schema import replace
 
 
-class Startup(NamedTuple):
-    """What to start, and where; `on_node` carries the parameters given for this start."""
-
-    instance: Instance
-    on_node: FilledInstance
-    primary: Node
-
-
-class LUInstanceStartup(LogicalUnit[OpInstanceStartup, Startup]):
+class LUInstanceStartup(LogicalUnit[OpInstanceStartup, Placed]):
     """Assemble the disks and start the instance on its primary node."""
 
     def locks(self, level: Level, config: Config) -> Locks | None:
         return instance_locks(level, config, self.op.instance_name, nodes_shared=True)
 
-    async def check(self, config: Config) -> Startup:
+    async def check(self, config: Config) -> Placed:
         instance = get_instance(config, self.op.instance_name)
         if instance.admin_state == AdminState.OFFLINE:
             raise errors.OpPrereqError(
@@ -48,15 +38,15 @@ class LUInstanceStartup(LogicalUnit[OpInstanceStartup, Startup]):
         on_node = fill_instance(config, instance, hvparams=self.op.hvparams, beparams=self.op.beparams)
         if primary.offline and self.op.ignore_offline_nodes:
             self.warn(f"node {primary.name} is offline: instance {instance.name} is only marked as up")
-            return Startup(instance, on_node, primary)
+            return Placed(instance, on_node, primary)
         need_online(primary, f"start instance {instance.name}")
         await self._check_memory(on_node, primary)
-        return Startup(instance, on_node, primary)
+        return Placed(instance, on_node, primary)
 
-    def hooks(self, plan: Startup, config: Config) -> HookRun:
+    def hooks(self, plan: Placed, config: Config) -> HookRun:
         return instance_hooks(config, config.instances[plan.instance.uuid], {"FORCE": self.op.force})
 
-    async def execute(self, plan: Startup) -> None:
+    async def execute(self, plan: Placed) -> None:
         # Marked up before it starts: should we die in between, the watcher starts it.
         if not self.op.no_remember and plan.instance.admin_state != AdminState.UP:
             with self.services.config.update() as draft:
@@ -67,9 +57,7 @@ class LUInstanceStartup(LogicalUnit[OpInstanceStartup, Startup]):
         if plan.primary.offline:
             return
         config = self.services.config.current
-        await devices.assemble_disks(
-            self.services, config, plan.on_node, self.warn, ignore_secondaries=self.op.force
-        )
+        await devices.assemble_disks(self.services, config, plan.on_node, self.warn, ignore_secondaries=self.op.force)
         answer = await self.services.rpc.call(
             plan.primary, p.instance_start, plan.on_node, self.op.startup_paused, self.reason_trail()
         )
@@ -78,14 +66,11 @@ class LUInstanceStartup(LogicalUnit[OpInstanceStartup, Startup]):
         answer.unwrap(f"start instance {plan.instance.name}")
 
     async def _check_memory(self, instance: FilledInstance, primary: Node) -> None:
-        running = await self.services.rpc.call(
-            primary, p.instance_info, instance.name, instance.hypervisor, instance.hvparams
-        )
-        if running.unwrap(f"look for instance {instance.name}") is not None:
+        if await devices.is_running(self.services, primary, instance):
             return
-        wanted = instance.beparams["minmem"]
+        wanted = backend(instance.beparams).minmem
         free = await devices.free_memory(self.services, primary, instance)
-        if isinstance(wanted, int) and wanted > free:
+        if wanted > free:
             raise errors.OpPrereqError(
                 f"cannot start instance {instance.name}: it needs {wanted} MiB of memory,"
                 f" node {primary.name} has {free} MiB free",

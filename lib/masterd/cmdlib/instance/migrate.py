@@ -1,0 +1,241 @@
+"""Migrates a running instance: it goes on while it changes its node."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ganeti import errors
+from ganeti.errors import ECode
+from ganeti.masterd.cmdlib.base import ALL, HookRun, Locks, LogicalUnit, get_instance, need_online
+from ganeti.masterd.cmdlib.instance import devices, relocation
+from ganeti.masterd.cmdlib.instance.common import Placed, instance_hooks, instance_locks, placed
+from ganeti.masterd.cmdlib.instance.failover import Failover, LUInstanceFailover
+from ganeti.masterd.config.snapshot import Config
+from ganeti.model.enums import AdminState, Level, MigrationMode
+from ganeti.model.objects.node import Node
+from ganeti.model.opcodes.instance import OpInstanceFailover, OpInstanceMigrate
+from ganeti.model.params.be import backend
+from ganeti.model.params.fill import fill_instance
+from ganeti.model.scalars import NodeName
+from ganeti.rpc import procedures as p
+
+#: seconds between looks at the progress of a transfer
+POLL = 0.1
+#: seconds between progress messages to the submitter
+REPORT_EVERY = 10.0
+
+
+class Migration(NamedTuple):
+    """The instance where it is, where it goes, and how; `failover` replaces the migration of a stopped one."""
+
+    source: Placed
+    target: Node
+    live: bool
+    failover: bool
+
+
+class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
+    """Move a running instance; after any failure it runs on exactly one node."""
+
+    def locks(self, level: Level, config: Config) -> Locks | None:
+        if level == Level.NODE:
+            return Locks(ALL, shared=True)
+        return instance_locks(level, config, self.op.instance_name)
+
+    async def check(self, config: Config) -> Migration:
+        instance = get_instance(config, self.op.instance_name)
+        source = placed(config, instance, "migrate")
+        if self.op.cleanup:
+            return await self._check_cleanup(config, source)
+        need_online(source.primary, f"migrate instance {instance.name}")
+        target = await relocation.choose_target(
+            self.services,
+            config,
+            source,
+            "migrate",
+            target_node=self.op.target_node,
+            target_uuid=self.op.target_node_uuid,
+            iallocator=self.op.iallocator,
+        )
+        self._check_policy(config, source, target)
+        if not await devices.is_running(self.services, source.primary, source.on_node):
+            if instance.admin_state == AdminState.UP or not self.op.allow_failover:
+                hint = "" if self.op.allow_failover else " (--allow-failover moves a stopped one)"
+                raise errors.OpPrereqError(
+                    f"cannot migrate instance {instance.name}: it does not run{hint}", ECode.STATE
+                )
+            return Migration(source, target, False, True)
+        migratable = await self.services.rpc.call(source.primary, p.instance_migratable, source.on_node)
+        if not migratable.ok and not self.op.allow_failover:
+            raise errors.OpPrereqError(
+                f"cannot migrate instance {instance.name}: {migratable.failure} (--allow-failover fails it over)",
+                ECode.STATE,
+            )
+        await self._check_memory(source, target)
+        return Migration(source, target, self._live(source), not migratable.ok)
+
+    def hooks(self, plan: Migration, config: Config) -> HookRun:
+        env = {
+            "MIGRATE_LIVE": plan.live,
+            "MIGRATE_CLEANUP": self.op.cleanup,
+            "ALLOW_RUNTIME_CHANGES": self.op.allow_runtime_changes,
+            **relocation.move_env(plan.source.primary, plan.target),
+        }
+        instance = config.instances[plan.source.instance.uuid]
+        where = [NodeName(plan.source.primary.name), NodeName(plan.target.name)]
+        return instance_hooks(config, instance, env, extra=where)
+
+    async def execute(self, plan: Migration) -> None:
+        name = plan.source.instance.name
+        if self.op.cleanup:
+            await self._clean_up(plan)
+            return
+        if plan.failover:
+            self.info(f"instance {name} cannot be migrated, failing it over")
+            op = OpInstanceFailover(instance_name=name, target_node=NodeName(plan.target.name))
+            unit = LUInstanceFailover(op, self.services, self.call, self.held)
+            await unit.execute(Failover(plan.source, plan.target))
+            return
+        self.info(f"migrating instance {name} from node {plan.source.primary.name} to node {plan.target.name}")
+        await self._migrate(plan)
+        self.info(f"instance {name} runs on node {plan.target.name}")
+
+    # --- checks -----------------------------------------------------------------------
+
+    def _check_policy(self, config: Config, source: Placed, target: Node) -> None:
+        problems = relocation.policy_problems(config, source, target)
+        if problems and not self.op.ignore_ipolicy:
+            raise errors.OpPrereqError(
+                f"cannot migrate instance {source.instance.name} to node {target.name}: {'; '.join(problems)}"
+                " (--ignore-ipolicy goes on all the same)",
+                ECode.INVAL,
+            )
+
+    async def _check_memory(self, source: Placed, target: Node) -> None:
+        answer = await self.services.rpc.call(
+            source.primary,
+            p.instance_info,
+            source.instance.name,
+            source.instance.hypervisor,
+            source.on_node.hvparams,
+        )
+        figures = answer.unwrap(f"look at instance {source.instance.name}")
+        wanted = figures.memory if figures else backend(source.on_node.beparams).maxmem
+        free = await devices.free_memory(self.services, target, source.on_node)
+        least = backend(source.on_node.beparams).minmem
+        if wanted <= free:
+            return
+        if self.op.allow_runtime_changes and least <= free:
+            self.info(f"taking memory from instance {source.instance.name}: {wanted} MiB to {free} MiB")
+            balloon = await self.services.rpc.call(source.primary, p.instance_balloon_memory, source.on_node, free)
+            balloon.unwrap(f"shrink the memory of instance {source.instance.name}")
+            return
+        raise errors.OpPrereqError(
+            f"cannot migrate instance {source.instance.name}: it uses {wanted} MiB of memory,"
+            f" node {target.name} has {free} MiB free",
+            ECode.NORES,
+        )
+
+    def _live(self, source: Placed) -> bool:
+        if self.op.mode is not None and self.op.live is not None:
+            raise errors.OpPrereqError("give either mode or live, not both", ECode.INVAL)
+        if self.op.live is not None:
+            return self.op.live
+        mode = self.op.mode or source.on_node.hvparams.get("migration_mode", MigrationMode.LIVE)
+        return bool(mode == MigrationMode.LIVE)
+
+    async def _check_cleanup(self, config: Config, source: Placed) -> Migration:
+        target = config.node_named(self.op.target_node) if self.op.target_node else None
+        return Migration(source, target or source.primary, False, False)
+
+    # --- the move ---------------------------------------------------------------------
+
+    async def _migrate(self, plan: Migration) -> None:
+        rpc, source, target, filled = self.services.rpc, plan.source.primary, plan.target, plan.source.on_node
+        name = plan.source.instance.name
+        config = self.services.config.current
+        info = (await rpc.call(source, p.migration_info, filled)).unwrap(f"describe instance {name} for its move")
+        await devices.assemble_disks_on(self.services, target, filled)
+        accepted = await rpc.call(target, p.accept_instance, filled, info, target.primary_ip)
+        if not accepted.ok:
+            await self._abort_target(plan, info)
+            accepted.unwrap(f"prepare to receive instance {name}")
+        moved = await rpc.call(
+            source, p.instance_migrate, config.cluster.cluster_name, filled, target.primary_ip, plan.live
+        )
+        problem = str(moved.failure) if not moved.ok else await self._wait(plan)
+        if problem:
+            await self._abort_target(plan, info)
+            await rpc.call(source, p.instance_finalize_migration_src, filled, False, plan.live)
+            raise errors.OpExecError(
+                f"cannot migrate instance {name}: {problem}; it should still run on node {source.name},"
+                f" see gnt-instance migrate --cleanup {name}"
+            )
+        # Recorded before the source forgets it: should we die here, --cleanup finds it on the target.
+        with self.services.config.update() as draft:
+            relocation.record_move(draft, draft.instances[plan.source.instance.uuid], target)
+        config = await self.services.config.durable(draft)
+        after = fill_instance(config, config.instances[plan.source.instance.uuid])
+        ended = await rpc.call(source, p.instance_finalize_migration_src, filled, True, plan.live)
+        if not ended.ok:
+            self.warn(f"cannot clean up after instance {name} on node {source.name}: {ended.failure}")
+        (await rpc.call(target, p.instance_finalize_migration_dst, after, info, True)).unwrap(
+            f"take over instance {name}"
+        )
+        await devices.shutdown_disks_on(self.services, source, filled, self.warn)
+
+    async def _wait(self, plan: Migration) -> str:
+        """Wait for the end of the transfer; return what went wrong, "" for nothing."""
+        name, clock = plan.source.instance.name, self.services.clock
+        told = clock.monotonic()
+        while True:
+            answer = await self.services.rpc.call(
+                plan.source.primary, p.instance_get_migration_status, plan.source.on_node
+            )
+            if not answer.ok:
+                return f"cannot follow its progress: {answer.failure}"
+            status = answer.unwrap("follow the migration")
+            if status.status == "completed":
+                return ""
+            if status.status in ("failed", "cancelled"):
+                return f"the transfer {status.status}"
+            if status.total_ram and clock.monotonic() - told > REPORT_EVERY:
+                told = clock.monotonic()
+                self.info(f"memory of {name}: {100 * (status.transferred_ram or 0) // status.total_ram}% transferred")
+            await clock.sleep(POLL)
+
+    async def _abort_target(self, plan: Migration, info: str) -> None:
+        answer = await self.services.rpc.call(
+            plan.target, p.instance_finalize_migration_dst, plan.source.on_node, info, False
+        )
+        if not answer.ok:
+            self.warn(f"cannot clean up on node {plan.target.name}: {answer.failure}")
+        await devices.shutdown_disks_on(self.services, plan.target, plan.source.on_node, self.warn)
+
+    async def _clean_up(self, plan: Migration) -> None:
+        """Ask every node that may have it where the instance runs, and make the record agree."""
+        instance = plan.source.instance
+        config = self.services.config.current
+        nodes = config.online_nodes()
+        answers = await self.services.rpc.call_many(
+            nodes, p.instance_info, instance.name, instance.hypervisor, plan.source.on_node.hvparams
+        )
+        silent = [name for name, answer in answers.items() if not answer.ok]
+        if silent:
+            raise errors.OpExecError(
+                f"cannot clean up instance {instance.name}: {', '.join(silent)} did not say whether it runs there"
+            )
+        on = [node for node in nodes if answers[NodeName(node.name)].unwrap("look") is not None]
+        if len(on) > 1:
+            raise errors.OpExecError(
+                f"instance {instance.name} runs on {', '.join(n.name for n in on)}: stop it on all but one by hand"
+            )
+        if not on:
+            raise errors.OpExecError(f"instance {instance.name} runs nowhere: start it with gnt-instance startup")
+        if on[0].uuid != instance.primary_node:
+            self.info(f"instance {instance.name} runs on node {on[0].name}: recording that")
+            with self.services.config.update() as draft:
+                relocation.record_move(draft, draft.instances[instance.uuid], on[0])
+            await self.services.config.durable(draft)
+        else:
+            self.info(f"instance {instance.name} runs on its primary node {on[0].name}: nothing to do")

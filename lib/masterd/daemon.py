@@ -1,0 +1,199 @@
+"""The master daemon: its constructor is the wiring diagram.
+
+    LUXI server ── handlers ── job queue ── processor ── logical units ── services
+                       └────── queries ───────────────── config · rpc · allocator
+
+Started on the one node that is the master (`voting`), it refuses to run anywhere else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from ganeti import _autoconf, errors
+from ganeti.clock import Clock, SystemClock
+from ganeti.masterd import voting
+from ganeti.masterd.cmdlib.registry import UNITS
+from ganeti.masterd.config.store import ConfigStore
+from ganeti.masterd.distribute import Distribution
+from ganeti.masterd.handlers import Handlers
+from ganeti.masterd.hooks import HookRunner
+from ganeti.masterd.iallocator.run import Allocator
+from ganeti.masterd.jobqueue.queue import JobQueue
+from ganeti.masterd.locking.manager import LockManager
+from ganeti.masterd.luxi_server import LuxiServer
+from ganeti.masterd.processor import Processor
+from ganeti.masterd.queries import Queries
+from ganeti.masterd.services import Services
+from ganeti.masterd.watcher import WatcherPause
+from ganeti.model.objects.node import Node
+from ganeti.model.scalars import NodeName
+from ganeti.paths import Paths
+from ganeti.rpc.client import Address, NodeRpc
+from ganeti.utils import log as logs
+from ganeti.utils import process
+
+log = logging.getLogger(__name__)
+
+NAME = "ganeti-masterd"
+EXIT_FAILURE = 1
+EXIT_NOT_MASTER = 11
+#: seconds running jobs are given when the daemon is told to stop
+SHUTDOWN_LIMIT = 30.0
+
+
+class MasterDaemon:
+    """All parts of the master, wired; `run` serves until told to stop."""
+
+    def __init__(self, paths: Paths, config: ConfigStore, rpc: NodeRpc, clock: Clock) -> None:
+        self.config = config
+        self.rpc = rpc
+        self.distribution = Distribution(rpc, paths, clock)
+        self.locks = LockManager(clock)
+        self.queries = Queries(config, rpc, clock)
+        self.services = Services(
+            config=config,
+            rpc=rpc,
+            clock=clock,
+            distribution=self.distribution,
+            allocator=Allocator(rpc, config),
+            queries=self.queries,
+        )
+        self.processor = Processor(self.services, self.locks, HookRunner(rpc, paths.data_dir), self._submit, UNITS)
+        self.queue = JobQueue(paths, clock, self.processor.execute, self.distribution)
+        pause = WatcherPause(rpc, paths, clock)
+        self.queries.connect(self.queue, self.locks, pause)
+        self.distribution.connect(self._peers, self.queue.files)
+        config.connect(self.distribution)
+        self.handlers = Handlers(self.queue, self.queries, config, pause, clock)
+        self.luxi = LuxiServer(self.handlers.table())
+        self._paths = paths
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+        """Serve until `stop` is set; `ready` is called once clients are answered."""
+        async with asyncio.TaskGroup() as tasks:
+            await self.queue.start()
+            await self.luxi.start([self._paths.master_socket, self._paths.query_socket])
+            catching_up = tasks.create_task(self.distribution.run())
+            ready()
+            log.info("serving as master of cluster %s", self.config.current.cluster.cluster_name)
+            await stop.wait()
+            log.info("stopping: no new requests, running jobs are finished")
+            await self.luxi.stop()
+            await self.queue.shutdown(SHUTDOWN_LIMIT)
+            catching_up.cancel()
+        await self.config.close()
+        await self.rpc.close()
+
+    async def _submit(self, jobs: Sequence[Sequence[object]]) -> Sequence[object]:
+        raise NotImplementedError
+
+    def _peers(self) -> tuple[Sequence[Node], Sequence[Node]]:
+        config = self.config.current
+        online = [node for node in config.online_nodes() if node.name != self._paths.hostname]
+        return online, [node for node in online if node.master_candidate]
+
+
+async def serve(paths: Paths, options: argparse.Namespace, ready: Callable[[], None]) -> int:
+    """Check that this node is the master, then serve until SIGTERM or SIGINT; return the exit code.
+
+    Raises GenericError when the daemon cannot start.
+    """
+    clock = SystemClock()
+    config = await ConfigStore.load(paths, clock)
+    refusal = _not_master(paths, config)
+    if refusal:
+        raise NotMaster(refusal)
+    rpc = NodeRpc(paths, clock, config.current.cluster.uuid)
+    if not options.no_voting:
+        others = [
+            Address(NodeName(n.name), n.primary_ip) for n in config.current.online_nodes() if n.name != paths.hostname
+        ]
+        outcome = await voting.ask(rpc, NodeName(paths.hostname), others, clock)
+        if not outcome.elected:
+            raise NotMaster(f"{outcome.reason}; if you are sure, use --no-voting --yes-do-it")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, logs.reopen)
+    await MasterDaemon(paths, config, rpc, clock).run(stop, ready)
+    return 0
+
+
+class NotMaster(errors.StateError):
+    """This node must not run the master daemon."""
+
+
+def _not_master(paths: Paths, config: ConfigStore) -> str:
+    master = config.current.master
+    if master.name != paths.hostname:
+        return f"the configuration names {master.name} as the master, this is {paths.hostname}"
+    return ""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the daemon's options (`spec/cli.json`, programs)."""
+    parser = argparse.ArgumentParser(prog=NAME, description="Master daemon of a Ganeti cluster.")
+    parser.add_argument("--version", action="version", version=f"{NAME} (ganeti) {_autoconf.VERSION}")
+    parser.add_argument(
+        "-f", "--foreground", action="store_true", help="stay in the foreground and log to the terminal"
+    )
+    parser.add_argument("-d", "--debug", action="count", default=0, help="log more; twice: still more")
+    parser.add_argument("--syslog", choices=("no", "yes", "only"), default="no", help="log to syslog")
+    parser.add_argument(
+        "--no-voting", action="store_true", help="do not ask the other nodes whether this is the master"
+    )
+    parser.add_argument("--yes-do-it", action="store_true", help="do not ask for confirmation of --no-voting")
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the daemon; return the exit code."""
+    options = build_parser().parse_args(argv[1:])
+    if options.no_voting and not options.yes_do_it and not _confirmed():
+        return EXIT_FAILURE
+    paths = Paths.from_environ(os.environ)
+    try:
+        return start(paths, options)
+    except NotMaster as err:
+        print(f"{NAME}: cannot start on this node: {err}", file=sys.stderr)
+        return EXIT_NOT_MASTER
+    except (errors.GenericError, OSError) as err:
+        print(f"{NAME}: cannot start: {err}", file=sys.stderr)
+        return EXIT_FAILURE
+
+
+def start(paths: Paths, options: argparse.Namespace, forked: bool = False) -> int:
+    """Become a daemon (unless `forked` is one already, or in the foreground) and serve."""
+    logfile = paths.log_file(NAME)
+    daemon = None if options.foreground or forked else process.daemonize(logfile)
+    try:
+        with process.PidFile(paths.pid_file(NAME)):
+            logs.setup(NAME, logfile, options.debug, options.syslog, options.foreground)
+            return asyncio.run(serve(paths, options, daemon.ready if daemon else lambda: None))
+    except (errors.GenericError, OSError) as err:
+        if daemon is None:
+            raise
+        log.critical("cannot start: %s", err)
+        daemon.failed(f"{NAME}: cannot start: {err}")
+        return EXIT_NOT_MASTER if isinstance(err, NotMaster) else EXIT_FAILURE
+
+
+def _confirmed() -> bool:
+    print(
+        "With --no-voting the other nodes are not asked. If one of them is the master, both would run"
+        " instances and the cluster be damaged.\nType YES to go on: ",
+        end="",
+        flush=True,
+    )
+    with contextlib.suppress(EOFError):
+        return input() == "YES"
+    return False

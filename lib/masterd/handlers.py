@@ -1,0 +1,169 @@
+"""Answers LUXI calls: binds the table of `luxi.methods` to the queue, the queries and the configuration."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ganeti import errors
+from ganeti.clock import Clock
+from ganeti.errors import ECode
+from ganeti.luxi import methods as m
+from ganeti.masterd.cluster_info import cluster_info
+from ganeti.masterd.config.store import ConfigStore
+from ganeti.masterd.jobqueue.queue import JobQueue
+from ganeti.masterd.luxi_server import Handler
+from ganeti.masterd.queries import Queries
+from ganeti.masterd.tags import tags_of
+from ganeti.masterd.watcher import WatcherPause
+from ganeti.model.enums import QueryResource, TagKind
+from ganeti.model.opcodes import registry
+from ganeti.model.opcodes.base import OpCode
+from ganeti.model.query.evaluate import plain_rows
+from ganeti.model.scalars import JobId
+
+log = logging.getLogger(__name__)
+
+
+class Handlers:
+    """One method per LUXI call, with the parameters of the table."""
+
+    def __init__(
+        self, queue: JobQueue, queries: Queries, config: ConfigStore, pause: WatcherPause, clock: Clock
+    ) -> None:
+        self._queue = queue
+        self._queries = queries
+        self._config = config
+        self._pause = pause
+        self._clock = clock
+
+    def table(self) -> Mapping[str, Handler]:
+        """Return the handlers by wire name."""
+        return {
+            m.submit_job.name: self.submit_job,
+            m.submit_job_to_drained_queue.name: self.submit_job_to_drained_queue,
+            m.submit_many_jobs.name: self.submit_many_jobs,
+            m.cancel_job.name: self.cancel_job,
+            m.change_job_priority.name: self.change_job_priority,
+            m.archive_job.name: self.archive_job,
+            m.auto_archive_jobs.name: self.auto_archive_jobs,
+            m.wait_for_job_change.name: self.wait_for_job_change,
+            m.set_drain_flag.name: self.set_drain_flag,
+            m.query.name: self.query,
+            m.query_fields.name: self.query_fields,
+            m.query_jobs.name: self.query_jobs,
+            m.query_instances.name: self.query_instances,
+            m.query_nodes.name: self.query_nodes,
+            m.query_groups.name: self.query_groups,
+            m.query_config_values.name: self.query_config_values,
+            m.query_cluster_info.name: self.query_cluster_info,
+            m.query_tags.name: self.query_tags,
+            m.set_watcher_pause.name: self.set_watcher_pause,
+        }
+
+    # --- jobs -------------------------------------------------------------------------
+
+    async def submit_job(self, ops: Sequence[object]) -> object:
+        return await self._queue.submit(_opcodes(ops))
+
+    async def submit_job_to_drained_queue(self, ops: Sequence[object]) -> object:
+        return await self._queue.submit(_opcodes(ops), drained_too=True)
+
+    async def submit_many_jobs(self, jobs: Sequence[Sequence[object]]) -> object:
+        return await self._queue.submit_many([_opcodes_or_error(ops) for ops in jobs])
+
+    async def cancel_job(self, job_id: JobId, kill: bool) -> object:
+        return await self._queue.cancel(job_id)
+
+    async def change_job_priority(self, job_id: JobId, priority: int) -> object:
+        return await self._queue.change_priority(job_id, priority)
+
+    async def archive_job(self, job_id: JobId) -> object:
+        return await self._queue.archive(job_id)
+
+    async def auto_archive_jobs(self, age: int, timeout: int) -> object:
+        return await self._queue.auto_archive(age, timeout)
+
+    async def wait_for_job_change(
+        self,
+        job_id: JobId,
+        fields: Sequence[str],
+        prev_job_info: Sequence[object] | None,
+        prev_log_serial: int | None,
+        timeout: float,
+    ) -> object:
+        return await self._queue.wait_for_change(job_id, fields, prev_job_info, prev_log_serial, timeout)
+
+    async def set_drain_flag(self, drain_flag: bool) -> object:
+        await self._queue.set_drain(drain_flag)
+        return True
+
+    # --- questions --------------------------------------------------------------------
+
+    async def query(self, what: str, fields: Sequence[str], qfilter: Sequence[object] | None) -> object:
+        return await self._queries.query(what, fields, qfilter)
+
+    async def query_fields(self, what: str, fields: Sequence[str] | None) -> object:
+        return self._queries.fields(what, fields)
+
+    async def query_jobs(self, job_ids: Sequence[JobId] | None, fields: Sequence[str]) -> object:
+        return await self._queries.jobs(job_ids, fields)
+
+    async def query_instances(self, names: Sequence[str], fields: Sequence[str], use_locking: bool) -> object:
+        return await self._classic(QueryResource.INSTANCE, names, fields, use_locking)
+
+    async def query_nodes(self, names: Sequence[str], fields: Sequence[str], use_locking: bool) -> object:
+        return await self._classic(QueryResource.NODE, names, fields, use_locking)
+
+    async def query_groups(self, names: Sequence[str], fields: Sequence[str], use_locking: bool) -> object:
+        return await self._classic(QueryResource.GROUP, names, fields, use_locking)
+
+    async def query_config_values(self, names: Sequence[str]) -> object:
+        cluster = self._config.current.cluster
+        values: Mapping[str, Any] = {
+            "cluster_name": cluster.cluster_name,
+            "master_node": self._config.current.master.name,
+            "drain_flag": self._queue.drained,
+            "watcher_pause": self._pause.until(),
+            "modify_ssh_setup": cluster.modify_ssh_setup,
+            "ssh_key_type": cluster.ssh_key_type,
+            "ssh_key_bits": cluster.ssh_key_bits,
+            "volume_group_name": cluster.volume_group_name,
+        }
+        return [values.get(name) for name in names]
+
+    async def query_cluster_info(self) -> object:
+        return cluster_info(self._config.current)
+
+    async def query_tags(self, kind: str, name: str) -> object:
+        if kind not in list(TagKind):
+            raise errors.OpPrereqError(f"unknown kind of tagged object {kind!r}", ECode.INVAL)
+        return sorted(tags_of(self._config.current, TagKind(kind), name))
+
+    async def set_watcher_pause(self, until: float | None) -> object:
+        if until is not None and until < self._clock.time():
+            raise errors.GenericError("cannot pause the watcher: the time given is in the past")
+        await self._pause.set(self._config.current.online_nodes(), until)
+        return until
+
+    async def _classic(
+        self, what: QueryResource, names: Sequence[str], fields: Sequence[str], use_locking: bool
+    ) -> object:
+        if use_locking:
+            raise errors.OpPrereqError("cannot query with locks: not supported", ECode.INVAL)
+        return plain_rows(await self._queries.named(what, names, fields))
+
+
+def _opcodes(ops: Sequence[object]) -> list[OpCode]:
+    if not ops:
+        raise errors.ParameterError("ops: a job needs at least one opcode")
+    return [registry.load(op, f"ops[{index}]" if len(ops) > 1 else "") for index, op in enumerate(ops)]
+
+
+def _opcodes_or_error(ops: Sequence[object]) -> list[OpCode] | errors.GenericError:
+    """One bad job of many is refused alone."""
+    try:
+        return _opcodes(ops)
+    except errors.GenericError as err:
+        return err

@@ -1,0 +1,130 @@
+"""Asks an allocator, a program on the master node, with figures fresh from the nodes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+
+from ganeti import errors
+from ganeti.errors import ECode
+from ganeti.masterd.config.snapshot import Config
+from ganeti.masterd.iallocator import request
+from ganeti.masterd.iallocator.request import NodeFigures
+from ganeti.model.enums import DiskTemplate, HypervisorName, StorageType
+from ganeti.model.objects.instance import Instance
+from ganeti.model.opcodes.instance import OpInstanceCreate
+from ganeti.model.params.fill import fill_cluster_hvparams
+from ganeti.model.scalars import InstanceName, NodeName, Uuid
+from ganeti.rpc import procedures as p
+from ganeti.rpc.answers import StorageRef
+from ganeti.rpc.client import NodeRpc
+from ganeti.schema_types import dump_any
+from ganeti.utils import json
+
+#: the word for the cluster's default allocator
+DEFAULT = "."
+
+
+class Allocator:
+    """Runs allocators for logical units."""
+
+    def __init__(self, rpc: NodeRpc) -> None:
+        self._rpc = rpc
+
+    async def place(
+        self, config: Config, op: OpInstanceCreate, candidates: Collection[NodeName] | None
+    ) -> list[NodeName]:
+        """Return the nodes for a new instance, the primary first; None allows every node.
+
+        Raises OpPrereqError when there is no allocator or no place, OpExecError when it misbehaves.
+        """
+        name = allocator_name(config, op.iallocator)
+        hypervisor = op.hypervisor or config.cluster.enabled_hypervisors[0]
+        template = op.disk_template or config.cluster.enabled_disk_templates[0]
+        figures = await self.figures(config, hypervisor, template)
+        question = request.document(config, figures, request.allocation(config, op, candidates))
+        result = await self.ask(config, name, question)
+        return request.chosen_nodes(name, result, config, request.nodes_needed(template))
+
+    async def place_all(
+        self, config: Config, ops: Sequence[OpInstanceCreate], allocator: str | None
+    ) -> tuple[Mapping[InstanceName, list[NodeName]], list[InstanceName]]:
+        """Return the nodes of several new instances, and the names of those there is no place for.
+
+        Raises OpPrereqError when there is no allocator, OpExecError when it misbehaves.
+        """
+        name = allocator_name(config, allocator)
+        hypervisor = ops[0].hypervisor or config.cluster.enabled_hypervisors[0]
+        template = ops[0].disk_template or config.cluster.enabled_disk_templates[0]
+        figures = await self.figures(config, hypervisor, template)
+        wanted = {
+            "type": "multi-allocate",
+            "instances": [_untyped(request.allocation(config, op, None)) for op in ops],
+        }
+        result = await self.ask(config, name, request.document(config, figures, wanted))
+        return request.chosen_for_all(name, result, config, [op.instance_name for op in ops])
+
+    async def relocate(self, config: Config, instance: Instance, allocator: str | None) -> list[NodeName]:
+        """Return the new node of an instance whose disks every node can reach.
+
+        Raises OpPrereqError when there is no allocator or no place, OpExecError when it misbehaves.
+        """
+        name = allocator_name(config, allocator)
+        template = config.template_of(instance)
+        known = template if isinstance(template, DiskTemplate) else DiskTemplate.DISKLESS
+        figures = await self.figures(config, instance.hypervisor, known)
+        question = request.document(config, figures, request.relocation(config, instance, known))
+        result = await self.ask(config, name, question)
+        return request.chosen_nodes(name, result, config, 1)
+
+    async def ask(self, config: Config, name: str, question: Mapping[str, object]) -> object:
+        """Run an allocator on a whole document and return its result."""
+        text = json.dumps(dump_any(question))
+        options = config.cluster.default_iallocator_params if name == config.cluster.default_iallocator else {}
+        answer = await self._rpc.call(config.master, p.iallocator_runner, name, text, options)
+        return request.read_answer(name, answer.unwrap(f"run allocator {name}"))
+
+    async def figures(
+        self, config: Config, hypervisor: HypervisorName, template: DiskTemplate
+    ) -> dict[Uuid, NodeFigures]:
+        """Return what the nodes that may run instances tell about themselves; silent ones are left out."""
+        nodes = [node for node in config.online_nodes() if node.vm_capable]
+        hvparams = fill_cluster_hvparams(config.cluster, hypervisor)
+        infos, running = await asyncio.gather(
+            self._rpc.call_many(nodes, p.node_info, storage_of(config, template), [(hypervisor, hvparams)]),
+            self._rpc.call_many(nodes, p.all_instances_info, [hypervisor], {hypervisor: hvparams}),
+        )
+        found = {}
+        for node in nodes:
+            info, there = infos[node.name], running[node.name]
+            if info.ok and there.ok:
+                found[node.uuid] = NodeFigures(info.unwrap("read figures"), there.unwrap("read figures"))
+        return found
+
+
+def _untyped(one: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in one.items() if key != "type"}
+
+
+def storage_of(config: Config, template: DiskTemplate) -> list[StorageRef]:
+    """Return the storage unit that disks of a template are kept in; none for diskless."""
+    if template == DiskTemplate.FILE:
+        return [(StorageType.FILE, config.cluster.file_storage_dir, ())]
+    if template == DiskTemplate.SHAREDFILE:
+        return [(StorageType.SHAREDFILE, config.cluster.shared_file_storage_dir, ())]
+    return []
+
+
+def allocator_name(config: Config, given: str | None) -> str:
+    """Return the allocator to run.
+
+    Raises OpPrereqError when none is given and the cluster has no default.
+    """
+    name = config.cluster.default_iallocator if given in (None, DEFAULT) else given
+    if not name:
+        raise errors.OpPrereqError(
+            "no node and no allocator given, and the cluster has no default allocator"
+            " (gnt-cluster modify --default-iallocator)",
+            ECode.INVAL,
+        )
+    return name
