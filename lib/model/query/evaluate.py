@@ -12,14 +12,13 @@ The answer is what travels: {"fields": [definition...], "data": [[[status, value
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypedDict, TypeVar
 
 from ganeti.model.enums import QueryStatus
 from ganeti.model.query.filters import compile_filter
 from ganeti.model.query.names import names_in_filter
 from ganeti.model.query.table import OUTSIDE_CONFIG, FieldRow, Missing, Need, Table
-from ganeti.utils.text import natural_key
 
 R = TypeVar("R")
 
@@ -118,12 +117,6 @@ def query_fields(table: Table[Any], names: Sequence[str] | None) -> Fields:
 def plain_rows(answer: Answer) -> list[list[object]]:
     """Return the values of an answer without their status, as the older calls answer."""
     return [[value for _, value in row] for row in answer["data"]]
-
-
-def by_name(records: Mapping[Any, R], name_of: Callable[[R], str], only: Collection[str] | None = None) -> list[R]:
-    """Return records in natural order of their names; those named in `only`, all for None."""
-    chosen = records.values() if only is None else [r for r in records.values() if name_of(r) in only]
-    return sorted(chosen, key=lambda record: natural_key(name_of(record)))
 
 
 def _cells(get: Callable[[R], object], rows: Sequence[R]) -> list[Cell]:

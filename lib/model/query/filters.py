@@ -54,13 +54,12 @@ class _Compiler(Generic[R]):
     def compile(self, qfilter: object, depth: int) -> Callable[[R], bool]:
         if depth > MAX_DEPTH:
             raise errors.ParameterError(f"cannot use filter: more than {MAX_DEPTH} levels deep")
-        self.conditions += 1
-        if self.conditions > MAX_CONDITIONS:
-            raise errors.ParameterError(f"cannot use filter: more than {MAX_CONDITIONS} conditions")
         match qfilter:
             case ["&", *parts] if parts:
+                self._count(parts)
                 return _all([self.compile(part, depth + 1) for part in parts])
             case ["|", *parts] if parts:
+                self._count(parts)
                 return _any(self._alternatives(parts, depth + 1))
             case ["!", part]:
                 wrong = self.compile(part, depth + 1)
@@ -70,6 +69,11 @@ class _Compiler(Generic[R]):
             case [str(sign), str(name), value] if sign in _BINARY:
                 return self._condition(name, lambda field: test_of(field, sign, value), qfilter)
         raise _wrong(qfilter, _reason(qfilter))
+
+    def _count(self, parts: Sequence[object]) -> None:
+        self.conditions += len(parts)
+        if self.conditions > MAX_CONDITIONS:
+            raise errors.ParameterError(f"cannot use filter: more than {MAX_CONDITIONS} conditions")
 
     def _condition(self, name: str, make: Callable[[FieldRow[R]], Test], part: Sequence[object]) -> Callable[[R], bool]:
         try:

@@ -115,7 +115,7 @@ def _grammar() -> pp.ParserElement:
     both = _rule(operand + (keyword["and"] - operand)[...], lambda *parts: _joined("&", parts))
     either = _rule(both + (keyword["or"] - both)[...], lambda *parts: _joined("|", parts))
     expression <<= either
-    return expression
+    return expression.parse_with_tabs()
 
 
 def _rule(pattern: pp.ParserElement, make: Callable[..., QFilter]) -> pp.ParserElement:

@@ -7,7 +7,6 @@ A value that is missing is equal to null alone, so `!=` is always the opposite o
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 import socket
@@ -22,6 +21,9 @@ Test = Callable[[object], bool]
 
 #: a longer expression is a program, not a question
 MAX_REGEXP = 1024
+
+# Also false for infinite and for not-a-number, and all below fits a float.
+_END_OF_TIME = 2**62
 
 _ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -76,9 +78,9 @@ def seconds_of(value: object) -> float | None:
     match value:
         case bool():
             return None
-        case int() | float():
-            return value if math.isfinite(value) else None
-        case [int(seconds), int(micros)]:
+        case int() | float() if abs(value) < _END_OF_TIME:
+            return value
+        case [int(seconds), int(micros)] if abs(seconds) < _END_OF_TIME and 0 <= micros < 1_000_000:
             return seconds + micros / 1_000_000
     return None
 

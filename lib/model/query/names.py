@@ -70,13 +70,15 @@ def filter_of_words(
 
 
 def names_in_filter(qfilter: object, name_field: str) -> list[str] | None:
-    """Return the names a filter of the form "is one of these" asks for, in order.
+    """Return the names (numbers as text) a filter of the form "is one of these" asks for, in order.
 
     None when the filter asks for anything else, so that all rows must be looked at.
     """
     match qfilter:
         case ["=" | "==", str(field), str(value)] if field == name_field:
             return [value]
+        case ["=" | "==", str(field), int(value)] if field == name_field:
+            return [str(value)]
         case ["|", *parts] if parts:
             found = [names_in_filter(part, name_field) for part in parts]
             if any(names is None for names in found):

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from ganeti.model.enums import FieldKind, QueryResource
 from ganeti.model.objects.node import Node
-from ganeti.model.query.evaluate import by_name
-from ganeti.model.query.rows.links import ConfigView
+from ganeti.model.query.rows.links import ConfigView, by_name
 from ganeti.model.query.table import NODATA, OFFLINE, FieldRow, Match, Missing, Table
 from ganeti.model.scalars import NodeName, Uuid
 from ganeti.utils.text import natural_sort

@@ -9,9 +9,8 @@ from ganeti.model.enums import DiskTemplate, FieldKind, QueryResource
 from ganeti.model.objects.nodegroup import NodeGroup
 from ganeti.model.params.fill import fill_diskparams, fill_ipolicy, fill_ndparams
 from ganeti.model.params.nd import ND_PARAMS
-from ganeti.model.query.evaluate import by_name
 from ganeti.model.query.fields.common import ND_TITLES, param_fields, plain, tags_field, tracked_fields
-from ganeti.model.query.rows.links import ConfigView, Links
+from ganeti.model.query.rows.links import ConfigView, Links, by_name
 from ganeti.model.query.table import FieldRow, Need, Table
 
 NUMBER, OTHER, TEXT = FieldKind.NUMBER, FieldKind.OTHER, FieldKind.TEXT

@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 from ganeti.model.enums import FieldKind, QueryResource
 from ganeti.model.objects.network import Network
-from ganeti.model.query.evaluate import by_name
 from ganeti.model.query.fields.common import tags_field, tracked_fields
-from ganeti.model.query.rows.links import ConfigView, Links
+from ganeti.model.query.rows.links import ConfigView, Links, by_name
 from ganeti.model.query.table import FieldRow, Need, Table
 from ganeti.utils.text import natural_key
 

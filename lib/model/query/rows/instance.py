@@ -11,8 +11,7 @@ from ganeti.model.objects.nic import NIC
 from ganeti.model.objects.node import Node
 from ganeti.model.objects.nodegroup import NodeGroup
 from ganeti.model.params.fill import fill_beparams, fill_hvparams, fill_nicparams, fill_osparams
-from ganeti.model.query.evaluate import by_name
-from ganeti.model.query.rows.links import ConfigView, Links
+from ganeti.model.query.rows.links import ConfigView, Links, by_name
 from ganeti.model.query.status import Figures, GuestState, LiveInstances, NodeState, collate, instance_status
 from ganeti.model.query.table import NODATA, OFFLINE, UNAVAIL, Missing
 from ganeti.model.scalars import InstanceName, Uuid

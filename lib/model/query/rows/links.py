@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from ganeti.model.objects.cluster import Cluster
 from ganeti.model.objects.disk import Disk
@@ -15,6 +15,8 @@ from ganeti.model.objects.nodegroup import NodeGroup
 from ganeti.model.params.fill import secondary_nodes
 from ganeti.model.scalars import Uuid
 from ganeti.utils.text import natural_key
+
+R = TypeVar("R")
 
 
 class ConfigView(Protocol):
@@ -47,6 +49,13 @@ class ConfigView(Protocol):
     @property
     def filters(self) -> Mapping[Uuid, Filter]:
         """All filters of the job queue."""
+
+
+def by_name(records: Mapping[Uuid, R], name_of: Callable[[R], str], only: Collection[str] | None = None) -> list[R]:
+    """Return records in natural order of their names; those named in `only`, all for None."""
+    wanted = None if only is None else frozenset(only)
+    chosen = [r for r in records.values() if wanted is None or name_of(r) in wanted]
+    return sorted(chosen, key=lambda record: natural_key(name_of(record)))
 
 
 class Links:

@@ -9,8 +9,7 @@ from ganeti.model.enums import NodeRole, StorageType
 from ganeti.model.objects.node import Node
 from ganeti.model.objects.nodegroup import NodeGroup
 from ganeti.model.params.fill import fill_ndparams
-from ganeti.model.query.evaluate import by_name
-from ganeti.model.query.rows.links import ConfigView, Links
+from ganeti.model.query.rows.links import ConfigView, Links, by_name
 from ganeti.model.query.table import NODATA, OFFLINE, UNAVAIL, Missing
 from ganeti.model.scalars import Uuid
 
