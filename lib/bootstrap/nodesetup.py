@@ -11,11 +11,10 @@ import os
 from collections.abc import Mapping
 
 from ganeti import errors, ssconf
-from ganeti.bootstrap import daemons
+from ganeti.bootstrap import daemons, directories
 from ganeti.model.scalars import HostName, NodeName, Uuid
 from ganeti.paths import Paths
 from ganeti.schema import Record, param
-from ganeti.tools import ensure_dirs
 from ganeti.utils import files
 
 KEY_MODE = 0o400
@@ -45,11 +44,9 @@ def apply(paths: Paths, setup: NodeSetup) -> None:
     if setup.node_name != paths.hostname:
         raise errors.StateError(f"cannot set up node {setup.node_name}: this machine is {paths.hostname}")
     _refuse_other_cluster(paths, setup)
-    ensure_dirs.ensure(paths)
+    directories.ensure(paths)
     daemons.stop(paths, daemons.NODED, only_if_joined=os.path.exists(paths.server_cert))
-    ssconf.write_ssconf(
-        paths, {**setup.ssconf, "cluster_name": setup.cluster_name, "cluster_uuid": setup.cluster_uuid}
-    )
+    ssconf.write_ssconf(paths, {**setup.ssconf, "cluster_name": setup.cluster_name, "cluster_uuid": setup.cluster_uuid})
     files.write_file(paths.hmac_key, setup.hmac_key, mode=KEY_MODE)
     files.write_file(paths.domain_secret, setup.domain_secret, mode=KEY_MODE)
     files.write_file(paths.rapi_cert, setup.rapi_cert, mode=KEY_MODE)

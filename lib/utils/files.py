@@ -351,6 +351,17 @@ def try_lock(fd: int, shared: bool = False) -> bool:
 
 
 @contextlib.contextmanager
+def temporary_file(data: bytes | str, prefix: str = "ganeti.", directory: str | None = None) -> Iterator[str]:
+    """Give the path of a private file with some content, removed afterwards."""
+    path = os.path.join(directory or os.environ.get("TMPDIR", "/tmp"), prefix + os.urandom(8).hex())
+    write_file(path, data, durable=False)
+    try:
+        yield path
+    finally:
+        remove_file(path, missing_ok=True, durable=False)
+
+
+@contextlib.contextmanager
 def locked_file(path: str, shared: bool = False, timeout: float = 10.0, mode: int = 0o600) -> Iterator[int]:
     """Hold the lock (flock) of a file, made when missing; gives its descriptor.
 

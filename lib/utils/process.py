@@ -303,6 +303,19 @@ async def _wait_until(ended: asyncio.Event, started: _Started) -> None:
     await ended.wait()
 
 
+def become(argv: Sequence[str], env: Mapping[str, str] | None = None) -> NoReturn:
+    """Go on as another program; `env` is added to the environment.
+
+    Raises CommandError when it cannot be started.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execvpe(argv[0], list(argv), {**os.environ, **(env or {})})
+    except OSError as err:
+        raise errors.CommandError(f"cannot start {argv[0]}: {err.strerror}") from err
+
+
 # --- directories of scripts --------------------------------------------------------
 
 

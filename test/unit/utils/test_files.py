@@ -347,3 +347,31 @@ def test_logs_are_appended_to_and_private(base: str) -> None:
 
     assert files.read_text(f"{base}/log") == "one\ntwo\n"
     assert _mode(f"{base}/log") == 0o600
+
+
+def test_a_temporary_file_is_private_and_gone_afterwards(base: str) -> None:
+    with files.temporary_file("question", "x.", base) as path:
+        assert files.read_text(path) == "question"
+        assert _mode(path) == 0o600
+        assert os.path.basename(path).startswith("x.")
+
+    assert os.listdir(base) == []
+
+
+def test_permissions_are_corrected_only_where_needed(base: str) -> None:
+    files.write_file(f"{base}/file", b"")
+
+    assert files.set_permissions(f"{base}/file", 0o640)
+    assert not files.set_permissions(f"{base}/file", 0o640, uid=os.getuid(), gid=-1)
+    assert not files.set_permissions(f"{base}/none", 0o640)
+    assert _mode(f"{base}/file") == 0o640
+
+
+def test_permissions_of_what_a_link_leads_to_are_never_changed(base: str) -> None:
+    files.write_file(f"{base}/file", b"")
+    os.symlink(f"{base}/file", f"{base}/link")
+
+    with pytest.raises(OSError, match="symbolic links"):
+        files.set_permissions(f"{base}/link", 0o666)
+
+    assert _mode(f"{base}/file") == 0o600

@@ -147,6 +147,15 @@ def test_cancelling_ends_the_program(tmp_path: Path) -> None:
     assert not process.is_alive(asyncio.run(main()))
 
 
+def test_a_process_can_go_on_as_another_program() -> None:
+    script = "from ganeti.utils import process; print(1); process.become(['sh', '-c', 'echo $A'], {'A': '2'})"
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+
+    assert process.run([sys.executable, "-c", script], env=environ).output == "1\n2\n"
+    with pytest.raises(errors.CommandError, match="cannot start /no/such"):
+        process.become(["/no/such"])
+
+
 # --- directories of scripts ---------------------------------------------------------
 
 
