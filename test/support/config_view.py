@@ -65,7 +65,7 @@ def a_node(name: str, **fields: Any) -> Node:
     return Node(**{**given, **fields})
 
 
-def a_disk(name: str, *, nodes: Iterable[str] = (), **fields: Any) -> Disk:
+def a_disk(name: str, /, *, nodes: Iterable[str] = (), **fields: Any) -> Disk:
     """Return a plain disk of 1 GiB on the named nodes."""
     given = {
         "uuid": uuid_of(name),

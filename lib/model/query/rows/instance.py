@@ -153,13 +153,16 @@ class InstanceRow:
     @property
     def figures(self) -> Figures | Missing:
         """What its node tells of it; unavailable when it does not run."""
-        return self.no_answer or self.live.figures.get(self.instance.name) or UNAVAIL
+        missing = self.no_answer
+        return self.live.figures.get(self.instance.name, UNAVAIL) if missing is None else missing
 
     @property
     def is_running(self) -> bool | Missing:
         """Whether it runs anywhere."""
-        guest = self.live.guest(self.instance.name)
-        return self.no_answer or guest in (GuestState.RUNNING, GuestState.ELSEWHERE)
+        missing = self.no_answer
+        if missing is not None:
+            return missing
+        return self.live.guest(self.instance.name) in (GuestState.RUNNING, GuestState.ELSEWHERE)
 
 
 def instance_rows(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from ganeti import errors
 from ganeti.model.query.language import MAX_TEXT, parse, unparse
@@ -108,10 +110,8 @@ def test_written_filter_reads_as_the_same(qfilter):
 
 @given(st.text(alphabet="ab01 =~!<>*()\"'/#m.-\\\n", max_size=30))
 def test_any_text_is_read_or_refused(text):
-    try:
+    with contextlib.suppress(errors.QueryFilterParseError):
         unparse(parse(text))
-    except errors.QueryFilterParseError:
-        pass
 
 
 @pytest.mark.parametrize("qfilter", [[], ["&"], ["==", "a", ["x"]], ["==", "a", float("inf")], "a", ["@", "a", 1]])
