@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ganeti.model import versions
 from ganeti.model.objects.base import ConfigObject
 from ganeti.model.objects.cluster import Cluster
 from ganeti.model.objects.disk import Disk
@@ -15,14 +16,11 @@ from ganeti.model.objects.nodegroup import NodeGroup
 from ganeti.model.scalars import Timestamp, Uuid
 from ganeti.schema import param
 
-#: form of config.data: major * 1,000,000 + minor * 10,000 + revision
-CONFIG_VERSION = 3010000
-
 
 class ConfigData(ConfigObject):
     """The whole configuration as `config.data` holds it."""
 
-    version: int = param(default=CONFIG_VERSION, doc="Form of the file")
+    version: int = param(default=versions.CONFIG, doc="Form of the file: major * 1,000,000 + minor * 10,000 + revision")
     cluster: Cluster = param(doc="What holds for all of the cluster")
     nodes: Mapping[Uuid, Node] = param(factory=dict, doc="Nodes, by uuid")
     nodegroups: Mapping[Uuid, NodeGroup] = param(factory=dict, doc="Node groups, by uuid")

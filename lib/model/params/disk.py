@@ -106,7 +106,7 @@ def disk_defaults() -> dict[DiskTemplate, dict[str, object]]:
 
 
 def check_diskparams(
-    params: Mapping[str, Params], path: str = "diskparams", *, resets: bool = False
+    params: Mapping[str, Params] | Mapping[DiskTemplate, Params], path: str = "diskparams", *, resets: bool = False
 ) -> dict[DiskTemplate, dict[str, object]]:
     """Return parameters of a request, by template, checked and in the right type.
 

@@ -43,7 +43,7 @@ class Size(NamedTuple):
     cpus: int
     disks: Sequence[MiB]
     nics: int
-    spindle_use: int
+    spindles: int
 
 
 def ipolicy_defaults() -> dict[str, object]:
@@ -130,12 +130,9 @@ def violations(policy: IPolicy, size: Size, template: DiskTemplate | None) -> li
         found.append(f"disk template {template} is not allowed by the instance policy")
     by_range = [_outside(limits, size, template) for limits in ranges(policy)]
     if by_range and all(by_range):
-        found += min(by_range, key=_count)
+        nearest: list[str] = min(by_range, key=len)
+        found += nearest
     return found
-
-
-def _count(reasons: list[str]) -> int:
-    return len(reasons)
 
 
 def _outside(limits: Range, size: Size, template: DiskTemplate | None) -> list[str]:
@@ -144,7 +141,7 @@ def _outside(limits: Range, size: Size, template: DiskTemplate | None) -> list[s
         ("memory-size", "", size.memory),
         ("cpu-count", "", size.cpus),
         ("nic-count", "", size.nics),
-        ("spindle-use", "", size.spindle_use),
+        ("spindle-use", "", size.spindles),
     ]
     if not diskless:
         values.append(("disk-count", "", len(size.disks)))

@@ -175,13 +175,13 @@ def test_instance_fits_when_it_is_inside_any_range():
     policy = ipolicy.ipolicy_defaults()
     wide = dict.fromkeys(ipolicy.SPECS, 10**9)
     policy["minmax"] = [*policy["minmax"], {"min": {**wide, "memory-size": 1}, "max": wide}]
-    small = ipolicy.Size(memory=128, cpus=1, disks=(1024,), nics=1, spindle_use=1)
+    small = ipolicy.Size(memory=128, cpus=1, disks=(1024,), nics=1, spindles=1)
 
     assert ipolicy.violations(policy, small, DiskTemplate.PLAIN) == []
 
 
 def test_instance_that_does_not_fit_is_told_why():
-    big = ipolicy.Size(memory=128, cpus=9, disks=(1024, 1), nics=1, spindle_use=1)
+    big = ipolicy.Size(memory=128, cpus=9, disks=(1024, 1), nics=1, spindles=1)
 
     found = ipolicy.violations(ipolicy.ipolicy_defaults(), big, DiskTemplate.PLAIN)
 

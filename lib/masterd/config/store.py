@@ -1,0 +1,274 @@
+"""The configuration store: changes in memory at once, on disk soon, together.
+
+    update ── draft ── verified ── newest head ─┐  one write for all that is ready
+    durable(draft) waits ◄── published ◄── shipped ◄── written and synced ◄┘
+
+Readers see `current`, which is on disk here.  A write that fails takes back every
+change that was not yet durable: all who wait for one are told, and the head is again
+what is on disk.  A change that `durable` has returned for is never lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from ganeti import errors
+from ganeti.clock import Clock
+from ganeti.masterd.config.draft import Draft
+from ganeti.masterd.config.load import read_config
+from ganeti.masterd.config.reservations import JobReservations, Reservations
+from ganeti.masterd.config.snapshot import Config
+from ganeti.masterd.config.ssconf import SsconfValues, changed_keys
+from ganeti.masterd.config.text import ConfigText, Dump, dump_record, merged
+from ganeti.masterd.config.verify import check_change
+from ganeti.model.objects.node import Node
+from ganeti.model.scalars import JobId, Timestamp
+from ganeti.paths import Paths
+from ganeti.utils import files
+from ganeti.utils.files import Disk
+
+log = logging.getLogger(__name__)
+
+CONFIG_MODE = 0o640
+
+#: runs what blocks without holding up the loop
+RunBlocking = Callable[[Callable[[], None]], Awaitable[None]]
+
+
+class Distributor(Protocol):
+    """Carries the configuration to other nodes.
+
+    A node that cannot be reached is no failure: whoever implements this remembers it
+    as behind and catches it up.
+    """
+
+    async def config(self, data: bytes, serial: int, candidates: Sequence[Node]) -> None:
+        """Ship the text of the configuration to the master candidates."""
+
+    async def ssconf(self, values: Mapping[str, str], nodes: Sequence[Node]) -> None:
+        """Ship all ssconf values to nodes."""
+
+
+class ConfigStore:
+    """Holds the configuration of the cluster; there is one in a master daemon."""
+
+    def __init__(
+        self,
+        config: Config,
+        path: str,
+        clock: Clock,
+        *,
+        disk: Disk | None = None,
+        dump: Dump = dump_record,
+        rng: random.Random | None = None,
+        run_blocking: RunBlocking = asyncio.to_thread,
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._disk = disk or Disk()
+        self._run_blocking = run_blocking
+        self._distributor: Distributor | None = None
+        self._durable = config
+        self._head = config
+        self._serial = config.serial_no
+        self._text = ConfigText(dump)
+        self._data = self._text.render_all(config)
+        self._touched = merged()
+        self._ssconf = SsconfValues()
+        self._ssconf_sent = self._ssconf.of(config)
+        self._waiting: list[asyncio.Future[Config]] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._reservations = Reservations(lambda: self._head, rng or random.SystemRandom())
+
+    @classmethod
+    async def load(cls, paths: Paths, clock: Clock, *, disk: Disk | None = None) -> ConfigStore:
+        """Read the configuration of this node; one of an older release is kept beside and rewritten.
+
+        Raises ConfigurationError naming the file and what to do.
+        """
+        path = paths.config_file
+        loaded = read_config(path)
+        store = cls(loaded.config, path, clock, disk=disk)
+        if loaded.is_upgraded:
+            copy = f"{path}.{loaded.version}"
+            (disk or Disk()).write_file(copy, loaded.text, mode=CONFIG_MODE)
+            log.info("configuration %s is of version %s, kept as %s and rewritten", path, loaded.version, copy)
+            await store.rewrite()
+        return store
+
+    def connect(self, distributor: Distributor) -> None:
+        """Send what is written to other nodes from now on."""
+        self._distributor = distributor
+
+    # --- reading ----------------------------------------------------------------------
+
+    @property
+    def current(self) -> Config:
+        """The configuration as it is on disk; what decisions are made on."""
+        return self._durable
+
+    @property
+    def newest(self) -> Config:
+        """The configuration with the changes that are still on their way to the disk."""
+        return self._head
+
+    @property
+    def ssconf_values(self) -> Mapping[str, str]:
+        """All ssconf values of the current configuration."""
+        return self._ssconf.of(self._durable)
+
+    # --- changing ---------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def update(self) -> Iterator[Draft]:
+        """Give a draft of the newest configuration to write to; do not await inside.
+
+        At the end it is checked and becomes the newest configuration; `durable` waits
+        until it is on disk.  After an exception nothing is changed.
+
+        Raises ConfigVerifyError if the change would bring a fault.
+        """
+        draft = Draft(self._head)
+        yield draft
+        self._commit(draft)
+
+    async def durable(self, draft: Draft) -> Config:
+        """Wait until a change is on disk here and on the reachable candidates; return what is there.
+
+        Raises ConfigurationError if it could not be written: then it is undone.  If
+        the caller is cancelled, the change still takes place.
+        """
+        if draft.outcome is None:
+            raise errors.ProgrammerError("the draft was not committed: wait for it after the end of update()")
+        return await asyncio.shield(draft.outcome)
+
+    async def rewrite(self) -> Config:
+        """Write the configuration though nothing in it changed, under a new serial number.
+
+        Raises ConfigurationError if it could not be written.
+        """
+        self._head = self._renumbered(self._head)
+        return await self._promise()
+
+    async def redistribute(self) -> None:
+        """Ship configuration and ssconf values to all nodes, though nothing changed."""
+        await self._ship(self._durable, self._data, everything=True)
+
+    async def close(self) -> None:
+        """Wait until all changes are written."""
+        while self._writer is not None and not self._writer.done():
+            await asyncio.wait([self._writer])
+
+    # --- reserving --------------------------------------------------------------------
+
+    def reservations(self, job: JobId) -> JobReservations:
+        """Return what reserves names, addresses, ports and minors for a job."""
+        return self._reservations.of_job(job)
+
+    def release(self, job: JobId) -> None:
+        """Give up all that is reserved for a job; called when it ends."""
+        self._reservations.release(job)
+
+    # --- inside -----------------------------------------------------------------------
+
+    def _commit(self, draft: Draft) -> None:
+        if draft.base is not self._head:
+            raise errors.ProgrammerError("the configuration changed under a draft: nothing may wait inside update()")
+        commit = draft.finish(Timestamp(self._clock.time()), self._serial + 1)
+        check_change(self._head, commit.config, commit.changes)
+        if commit.config is not self._head:
+            self._serial = commit.config.serial_no
+            self._head = commit.config
+            self._touched = merged(self._touched, commit.changes)
+        draft.outcome = self._promise()
+
+    def _promise(self) -> asyncio.Future[Config]:
+        """Return what will be the configuration that has the newest head in it, on disk."""
+        outcome: asyncio.Future[Config] = asyncio.get_running_loop().create_future()
+        if self._head is self._durable:
+            outcome.set_result(self._durable)
+            return outcome
+        # Who does not wait for it need not be told of its failure.
+        outcome.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._waiting.append(outcome)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_all(), name="config writer")
+        return outcome
+
+    async def _write_all(self) -> None:
+        """Write until everything is durable; what is changed meanwhile goes into the next write."""
+        while self._head is not self._durable or self._waiting:
+            config, touched, waiting = self._head, self._touched, self._waiting
+            self._touched, self._waiting = merged(), []
+            data = b""
+            try:
+                data = self._text.render(config, touched)
+                await self._run_blocking(self._writing(data))
+            except Exception as err:
+                if not isinstance(err, OSError):
+                    log.exception("cannot write the configuration %s", self._path)
+                self._touched = merged(self._touched, touched)
+                self._fall_back(waiting, err)
+                if waiting:
+                    self._put_back(data)
+                continue
+            except BaseException:
+                # The daemon ends here; nobody shall wait for ever.
+                for outcome in (*waiting, *self._waiting):
+                    outcome.cancel()
+                raise
+            await self._ship(config, data)
+            self._durable, self._data = config, data
+            for outcome in waiting:
+                if not outcome.done():
+                    outcome.set_result(config)
+
+    def _writing(self, data: bytes) -> Callable[[], None]:
+        return lambda: self._disk.write_file(self._path, data, mode=CONFIG_MODE)
+
+    def _fall_back(self, waiting: Sequence[asyncio.Future[Config]], err: Exception) -> None:
+        """Undo every change that is not durable: later ones were made on top of the one that failed."""
+        doomed = (*waiting, *self._waiting)
+        self._waiting = []
+        self._head = self._durable
+        reason = err.strerror if isinstance(err, OSError) and err.strerror else f"{type(err).__name__}: {err}"
+        log.error("cannot write the configuration %s: %s; %s changes are undone", self._path, reason, len(doomed))
+        for outcome in doomed:
+            if not outcome.done():
+                outcome.set_exception(
+                    errors.ConfigurationError(
+                        f"cannot write the configuration {self._path}: {reason};"
+                        " nothing was changed, look at the disk of the master and try again"
+                    )
+                )
+
+    def _put_back(self, failed: bytes) -> None:
+        """Have the file replaced if it holds what was undone: it was renamed and not synced."""
+        try:
+            holds = files.read_file(self._path) == failed
+        except OSError:
+            holds = False
+        if holds:
+            self._head = self._renumbered(self._durable)
+
+    def _renumbered(self, config: Config) -> Config:
+        self._serial += 1
+        return Config(config.head._replace(serial_no=self._serial), config.contents, config.index)
+
+    async def _ship(self, config: Config, data: bytes, *, everything: bool = False) -> None:
+        if self._distributor is None:
+            return
+        values = self._ssconf.of(config)
+        ways = [self._distributor.config(data, config.serial_no, config.candidates())]
+        if everything or changed_keys(self._ssconf_sent, values):
+            ways.append(self._distributor.ssconf(values, config.online_nodes()))
+        for outcome in await asyncio.gather(*ways, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                # It is durable here: what other nodes miss is caught up later.
+                log.error("cannot distribute configuration %s", config.serial_no, exc_info=outcome)
+        self._ssconf_sent = values
