@@ -23,7 +23,6 @@ from ganeti.storage import paths, space
 from ganeti.storage.base import MIB, BlockDevice, Dimensions, Host
 from ganeti.utils import files
 
-_ZEROS = bytes(MIB)
 _IDENTITY_LIMIT = 256
 
 
@@ -133,7 +132,7 @@ class FileDisk(BlockDevice):
                 raise errors.BlockDeviceError(
                     f"cannot {act}: {offset} MiB and {size} MiB from there are not inside its {real // MIB} MiB"
                 )
-            _write_zeros(self._path, offset * MIB, (offset + size) * MIB)
+            files.write_zeros(self._path, offset * MIB, (offset + size) * MIB)
 
     # --- paths and identity ------------------------------------------------------
 
@@ -199,24 +198,3 @@ class FileDisk(BlockDevice):
 
 def _identity_file(path: str) -> str:
     return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.uuid")
-
-
-def _write_zeros(path: str, start: int, end: int) -> None:
-    """Overwrite bytes with zeros; holes are zeros already and stay holes."""
-    fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        position = start
-        while position < end:
-            try:
-                data = os.lseek(fd, position, os.SEEK_DATA)
-            except OSError as err:
-                if err.errno == errno.ENXIO:  # nothing but a hole up to the end
-                    break
-                raise
-            hole = min(os.lseek(fd, data, os.SEEK_HOLE), end)
-            position = data
-            while position < hole:
-                position += os.pwrite(fd, _ZEROS[: hole - position], position)
-        os.fsync(fd)
-    finally:
-        os.close(fd)

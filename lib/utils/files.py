@@ -29,6 +29,7 @@ TEMPORARY_PREFIX = ".new-"
 READ_LIMIT = 256 * 1024 * 1024
 
 _PARALLEL_SYNCS = 16
+_ZEROS = bytes(1024 * 1024)
 _LOCK_POLL_SECONDS = 0.02
 
 
@@ -258,6 +259,30 @@ def _in_parallel(act: Callable[[T], None], items: Sequence[T]) -> None:
         thread.join()
     if failures:
         raise failures[0]
+
+
+def write_zeros(path: str, start: int, end: int) -> None:
+    """Overwrite the bytes of a file from `start` up to `end` with zeros; holes stay holes.
+
+    Raises OSError for a link.
+    """
+    fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        position = start
+        while position < end:
+            try:
+                data = os.lseek(fd, position, os.SEEK_DATA)
+            except OSError as err:
+                if err.errno == errno.ENXIO:  # nothing but a hole up to the end
+                    break
+                raise
+            hole = min(os.lseek(fd, data, os.SEEK_HOLE), end)
+            position = data
+            while position < hole:
+                position += os.pwrite(fd, _ZEROS[: hole - position], position)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 _disk = Disk()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 
 from ganeti import errors
 from ganeti.noded.context import NodeContext
-from ganeti.utils import process
+from ganeti.utils import files, process
 
 #: seconds an allocator may think
 TIME_LIMIT = 300.0
@@ -32,12 +31,8 @@ class Allocators:
         """
         program = self._find(name)
         options = [_option(name, key, value) for key, value in default_iallocator_params.items()]
-        with tempfile.NamedTemporaryFile(prefix="ganeti-iallocator.", mode="w", encoding="utf-8") as question:
-            question.write(idata)
-            question.flush()
-            result = process.run(
-                [program, question.name, *options], env=self._node.paths.environ, timeout=self._time_limit
-            )
+        with files.temporary_file(idata, "ganeti-iallocator.") as question:
+            result = process.run([program, question, *options], env=self._node.paths.environ, timeout=self._time_limit)
         if result.failed:
             shown = result.output.strip()[-_SHOWN:] or "it wrote nothing"
             raise errors.OpExecError(f"cannot get an answer of allocator {name}: {result.reason}; {shown}")
