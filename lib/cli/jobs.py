@@ -17,6 +17,7 @@ from ganeti.cli.parse import Values
 from ganeti.cli.session import Session
 from ganeti.luxi import methods
 from ganeti.model.opcodes.base import OpCode
+from ganeti.model.scalars import JobId
 from ganeti.schema import replace
 from ganeti.utils import json
 
@@ -171,7 +172,7 @@ def follow(session: Session, job_id: int, on_log: LogHandler | None = None) -> E
     """
     try:
         _show_progress(session, job_id, on_log)
-        row = session.client.call(methods.query_jobs, [methods.JobId(job_id)], ["status", "opstatus", "opresult"])[0]
+        row = session.client.call(methods.query_jobs, [JobId(job_id)], ["status", "opstatus", "opresult"])[0]
     except KeyboardInterrupt:
         session.console.say(_how_to_go_on(job_id, "goes on"))
         raise
@@ -194,7 +195,8 @@ def _show_progress(session: Session, job_id: int, on_log: LogHandler | None) -> 
             raise _lost(job_id)
         if answer != "nochange":
             info, entries = answer
-            for serial, stamp, kind, message in entries:
+            for number, stamp, kind, message in entries:
+                serial = number
                 if on_log is None or not on_log(kind, message):
                     show_log_entry(session, stamp, kind, message)
         if info is None:
@@ -227,9 +229,7 @@ def _wait(session: Session, job_id: int, info: Sequence[object] | None, serial: 
     pauses = iter(_PATIENCE)
     while True:
         try:
-            return session.client.call(
-                methods.wait_for_job_change, methods.JobId(job_id), ["status"], info, serial, timeout
-            )
+            return session.client.call(methods.wait_for_job_change, JobId(job_id), ["status"], info, serial, timeout)
         except (errors.ConnectionClosedError, errors.NoMasterError, errors.TimeoutError):
             pause = next(pauses, None)
             if pause is None:

@@ -24,9 +24,6 @@ from ganeti.utils.text import format_unit, match_name
 Filter = list[object]
 Formatter = Callable[[Any], str]
 
-LIST_OPTIONS = ("no-headers", "separator", "units", "output", "verbose", "filter", "list-format")
-"""What every list command takes."""
-
 _NORMAL = 0
 _MARKS = {1: ("??", "(unknown)"), 2: ("?", "(nodata)"), 3: ("-", "(unavail)"), 4: ("*", "(offline)")}
 _WORDS = {1: "unknown", 2: "nodata", 3: "unavail", 4: "offline"}

@@ -1,0 +1,83 @@
+"""gnt-node: the table of its commands."""
+
+from __future__ import annotations
+
+from ganeti.cli.command import Command, Program
+from ganeti.cli.rows import FIELDS, JOB, LIST, tag_commands
+
+PROGRAM = Program(
+    "gnt-node",
+    "Add nodes to the cluster, look at them, change and remove them.",
+    (
+        Command(
+            "add",
+            "ganeti.cli.node.add:add",
+            "Add a node to the cluster.",
+            "gnt-node add --node-group=rack2 node7.example.com",
+            detail="The node has to be installed and reachable by SSH. With --readd a node that is part of the"
+            " cluster already is set up again, for instance after a repair.",
+            args=("host 1..1",),
+            options=(
+                *("secondary-ip", "readd", "no-ssh-key-check", "force-join", "no-node-setup", "verbose", "node-group"),
+                *("priority", "master-capable", "vm-capable", "node-parameters", "hypervisor-state", "disk-state"),
+            ),
+        ),
+        Command(
+            "list",
+            "ganeti.cli.node.show:list_nodes",
+            "List nodes.",
+            "gnt-node list -o +role,group 'offline or drained'",
+            detail="Arguments are names, patterns such as node1*, or one filter expression.",
+            args=("node 0..*",),
+            options=LIST,
+            fields=("name", "dtotal", "dfree", "mtotal", "mnode", "mfree", "pinst_cnt", "sinst_cnt"),
+            environment_defaults=True,
+        ),
+        Command(
+            "list-fields",
+            "ganeti.cli.node.show:list_node_fields",
+            "Show which columns gnt-node list can have.",
+            "gnt-node list-fields mfree role",
+            args=("unknown 0..*",),
+            options=FIELDS,
+        ),
+        Command(
+            "info",
+            "ganeti.cli.node.show:info",
+            "Show all about nodes: addresses, role, parameters and instances.",
+            "gnt-node info node1",
+            args=("node 0..*",),
+        ),
+        Command(
+            "modify",
+            "ganeti.cli.node.modify:modify",
+            "Change the role or the parameters of a node.",
+            "gnt-node modify --drained=yes node3",
+            args=("node 1..1",),
+            options=(
+                *("force", "master-candidate", "drained", "offline#2", "master-capable", "vm-capable"),
+                *("secondary-ip", "auto-promote", "node-parameters", "node-powered", "hypervisor-state", "disk-state"),
+                *JOB,
+            ),
+        ),
+        Command(
+            "remove",
+            "ganeti.cli.node.modify:remove",
+            "Remove a node that no instance uses any more.",
+            "gnt-node remove node7",
+            args=("node 1..1",),
+            options=("dry-run", "priority"),
+        ),
+        Command(
+            "list-storage",
+            "ganeti.cli.node.storage:list_storage",
+            "List storage units of nodes.",
+            "gnt-node list-storage --storage-type=file node1",
+            args=("node 0..*",),
+            options=("no-headers", "separator", "units", "output", "list-format", "storage-type", "priority"),
+            fields=("node", "type", "name", "size", "used", "free", "allocatable"),
+        ),
+        *tag_commands("node"),
+    ),
+    {"show": "info"},
+)
