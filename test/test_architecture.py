@@ -43,7 +43,9 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "bootstrap": _CLIENT,
     "htools": _CLIENT,
     "cli": _CLIENT | {"bootstrap", "htools"},
-    "tools": _CLIENT | {"bootstrap"},
+    # starts all daemons of a virtual cluster as forks of one process
+    "vcluster": _CLIENT | {"bootstrap", "hypervisor", "masterd", "noded"},
+    "tools": _CLIENT | {"bootstrap", "hypervisor", "vcluster"},
 }
 
 #: what a driver must know nothing of
