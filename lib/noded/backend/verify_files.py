@@ -56,13 +56,13 @@ def setup_problems(paths: Paths) -> list[str]:
 def client_certificate(paths: Paths, now: float) -> tuple[str | None, str]:
     """Return (None, digest) of the client certificate, or ("ERROR" or "WARNING", what is wrong)."""
     path = paths.client_cert
+    if not os.path.exists(path):
+        return "ERROR", f"client certificate {path} is missing; renew it with gnt-cluster renew-crypto"
     try:
         x509.verify_pem(path, now)
         pem = files.read_file(path, _PEM_LIMIT)
         left = x509.expiry(pem) - datetime.datetime.fromtimestamp(now, datetime.UTC)
         digest = x509.cert_digest(pem)
-    except FileNotFoundError:
-        return "ERROR", f"client certificate {path} is missing; renew it with gnt-cluster renew-crypto"
     except (OSError, errors.GenericError) as err:
         return "ERROR", f"client certificate {path} cannot be used: {err}"
     if left.days < _WARNING_DAYS:

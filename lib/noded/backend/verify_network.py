@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -28,9 +29,12 @@ def unreachable_nodes(node: NodeContext, nodes: Sequence[str | tuple[str, str]])
             address = address or net.resolve(name, node.paths)
         except errors.ResolverError as err:
             return name, str(err)
-        if net.tcp_ping(address, node.port, _TIMEOUT):
-            return name, None
-        return name, f"cannot reach {name} at {address} port {node.port}"
+        try:
+            # a refused connection is an answer of the host, but not of the daemon
+            with socket.create_connection((address, node.port), _TIMEOUT):
+                return name, None
+        except OSError as err:
+            return name, f"cannot reach the node daemon of {name} at {address} port {node.port}: {err.strerror or err}"
 
     return _problems(problem, nodes)
 
