@@ -1,0 +1,175 @@
+import asyncio
+import os
+
+import pytest
+from ganeti import errors
+from ganeti.masterd.jobqueue.queue import Limits
+from ganeti.model.enums import JobStatus
+from ganeti.model.scalars import JobId
+from ganeti.utils import json
+from ganeti.utils.files import read_text
+
+from test.support.queue import Bench, dummy, forever, settle, status, stuck
+from test.support.virtual import run
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+def test_restart_follows_the_contract_of_statuses(bench):
+    bench.limits = Limits(running=3)
+    bench.make()
+
+    async def by_number(op, context):
+        return await (forever if context.job_id == 1 else stuck)(op, context)
+
+    async def scene():
+        queue = await bench.start(by_number)
+        running, waiting, canceling, queued = await queue.submit_all([[dummy()] for _ in range(4)])
+        await settle()
+        await queue.change_priority(waiting, 3)  # writes it as it stands
+        assert json.loads(bench.on_disk(waiting))["ops"][0]["status"] == "waiting"
+
+        queue = await bench.restart()
+        for job_id in (running, waiting, canceling, queued):
+            await bench.end_of(job_id)
+
+        assert [job.status for job in queue.jobs()] == ["error", "success", "success", "success"]
+        assert "master daemon ended" in str(queue.get(running).ops[0].result)
+        assert bench.executed.count(running) == 1
+
+    run(scene())
+
+
+def test_ids_go_on_after_a_restart_even_without_serial_file_and_jobs(bench):
+    async def scene():
+        queue = await bench.start()
+        for job_id in await queue.submit_all([[dummy()], [dummy()]]):
+            await bench.end_of(job_id)
+        await queue.auto_archive(-1, 10)
+        with open(bench.paths.queue_serial, "w") as file:
+            file.write("")
+
+        queue = await bench.restart()
+
+        assert await queue.submit([dummy()]) == 3
+
+    run(scene())
+
+
+def test_corrupt_file_loses_that_job_alone(bench):
+    async def scene():
+        queue = await bench.start()
+        for job_id in await queue.submit_all([[dummy()] for _ in range(3)]):
+            await bench.end_of(job_id)
+        with open(bench.paths.job_file(2), "w") as file:
+            file.write('{"id": 2, "ops": [{"inp')
+
+        queue = await bench.restart()
+
+        assert [job.id for job in queue.jobs()] == [1, 3]
+        assert "job 2" in queue.lost[JobId(2)]
+        assert not os.path.exists(bench.paths.job_file(2))
+        assert os.path.exists(bench.paths.archived_job_file(2))
+        assert await queue.submit([dummy()]) == 4
+
+    run(scene())
+
+
+def test_job_with_an_opcode_of_another_version_ends_in_error(bench):
+    async def scene():
+        queue = await bench.start(stuck)
+        job_id = await queue.submit([dummy()])
+        wire = json.loads(bench.on_disk(job_id))
+        wire["ops"][0]["input"] = {"OP_ID": "OP_OF_THE_FUTURE"}
+        with open(bench.paths.job_file(job_id), "wb") as file:
+            file.write(json.dumps_bytes(wire))
+
+        queue = await bench.restart()
+
+        assert status(queue, job_id) == JobStatus.ERROR
+        assert queue.get(job_id).ops[0].result[0] == "OpCodeUnknown"
+
+    run(scene())
+
+
+def test_queue_of_another_version_is_not_touched(bench):
+    os.makedirs(bench.paths.queue_dir)
+    with open(bench.paths.queue_version, "w") as file:
+        file.write("2\n")
+
+    async def scene():
+        with pytest.raises(errors.JobQueueError, match="version 2"):
+            await bench.start()
+
+    run(scene())
+
+
+def test_new_queue_gets_version_file(bench):
+    async def scene():
+        await bench.start()
+        assert read_text(bench.paths.queue_version) == "1\n"
+
+    run(scene())
+
+
+def test_shutdown_lets_running_jobs_end_and_keeps_the_others(bench):
+    bench.limits = Limits(running=2)
+    bench.make()
+
+    async def by_number(op, context):
+        if context.job_id == 1:
+            await context.running()
+            await asyncio.sleep(3)
+            return "done"
+        return await stuck(op, context)
+
+    async def scene():
+        queue = await bench.start(by_number)
+        _, waiting, queued = await queue.submit_all([[dummy()] for _ in range(3)])
+        await settle()
+
+        await queue.shutdown(10)
+
+        assert [job.status for job in queue.jobs()] == ["success", "queued", "queued"]
+        with pytest.raises(errors.JobQueueError, match="shutting down"):
+            await queue.submit([dummy()])
+        queue = await bench.restart()
+        assert (await bench.end_of(queued)).status == JobStatus.SUCCESS
+        assert (await bench.end_of(waiting)).status == JobStatus.SUCCESS
+
+    run(scene())
+
+
+def test_shutdown_does_not_wait_for_ever(bench):
+    async def scene():
+        queue = await bench.start(forever)
+        job_id = await queue.submit([dummy()])
+        await settle()
+
+        await queue.shutdown(10)
+
+        assert "shut down" in str(queue.get(job_id).ops[0].result)
+        assert json.loads(bench.on_disk(job_id))["ops"][0]["status"] == "error"
+
+    run(scene())
+
+
+def test_candidate_can_be_given_everything(bench):
+    async def scene():
+        queue = await bench.start()
+        for job_id in await queue.submit_all([[dummy()], [dummy()]]):
+            await bench.end_of(job_id)
+        await queue.archive(JobId(1))
+        sent = {}
+
+        async def send(files):
+            sent.update(files)
+
+        await queue.send_all(send)
+
+        assert set(sent) == {bench.paths.job_file(2), bench.paths.queue_serial}
+
+    run(scene())
