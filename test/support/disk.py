@@ -4,8 +4,8 @@
     disk = FaultyDisk(fail_at=3, error=CRASH)         # the process dies there (kill -9)
     disk = FaultyDisk(fail_at=3, error=POWER_CUT)     # ... and what was not synced is lost
 
-A sweep runs the act with `fail_at` 0, 1, 2... until `disk.failed` stays False, and
-looks at the files after each.
+A sweep runs the act with `fail_at` 0, 1, 2... until the act ends before that change,
+and looks at the files after each.
 """
 
 from __future__ import annotations
@@ -180,12 +180,15 @@ class FaultyDisk(Disk):
 
 
 def sweep(error: int | _Death = NO_SPACE, *, lasting: bool = False) -> Iterator[FaultyDisk]:
-    """Yield a disk failing at change 0, 1, 2...; ends after the first on which nothing failed."""
+    """Yield a disk failing at change 0, 1, 2...; ends after the first whose change was not reached.
+
+    On some disks before it nothing fails: closing and unlinking need no space.
+    """
     number = 0
     while True:
         disk = FaultyDisk(number, error, lasting=lasting)
         yield disk
-        if not disk.failed:
+        if len(disk.operations) <= number:
             return
         number += 1
 
