@@ -75,21 +75,26 @@ class _SectionText:
         self._roomy: set[int] = set()
 
     def put(self, uuid: Uuid, record: ConfigObject | None) -> None:
-        number = self._bucket_of.get(uuid)
         if record is None:
-            if number is not None:
-                del self._bucket_of[uuid]
-                del self._buckets[number][uuid]
-                self._joined[number] = None
-                self._roomy.add(number)
+            self._remove(uuid)
             return
+        # First what may fail: a record that JSON cannot hold must leave everything as it was.
+        piece = b'"%s":%s' % (uuid.encode("ascii"), self._dump(record))
+        number = self._bucket_of.get(uuid)
         if number is None:
-            number = self._bucket_with_room()
-            self._bucket_of[uuid] = number
-        self._buckets[number][uuid] = b'"%s":%s' % (uuid.encode("ascii"), self._dump(record))
+            number = self._bucket_of[uuid] = self._bucket_with_room()
+        bucket = self._buckets[number]
+        bucket[uuid] = piece
         self._joined[number] = None
-        if len(self._buckets[number]) >= BUCKET_SIZE:
+        if len(bucket) >= BUCKET_SIZE:
             self._roomy.discard(number)
+
+    def _remove(self, uuid: Uuid) -> None:
+        number = self._bucket_of.pop(uuid, None)
+        if number is not None:
+            del self._buckets[number][uuid]
+            self._joined[number] = None
+            self._roomy.add(number)
 
     def text(self) -> bytes:
         for number, joined in enumerate(self._joined):
