@@ -168,8 +168,13 @@ def check_nodesetup(node: NodeContext, argument: object, hvparams: HvParamsByNam
 
 
 def check_client_cert(node: NodeContext, argument: object, hvparams: HvParamsByName) -> object:
-    """Answer [null, digest] of the client certificate, or ["ERROR" or "WARNING", what is wrong]."""
+    """Answer [null, digest] of the client certificate, or ["ERROR", what is wrong]."""
     return list(verify_files.client_certificate(node.paths, node.clock.time()))
+
+
+def check_cert_expiry(node: NodeContext, argument: object, hvparams: HvParamsByName) -> object:
+    """Answer [["ERROR" or "WARNING", text]] for certificates that expire soon; `spec/` has no such check."""
+    return verify_files.certificate_expiry(node.paths, node.clock.time())
 
 
 def check_allowed_paths(node: NodeContext, argument: object, hvparams: HvParamsByName) -> object:
@@ -216,6 +221,7 @@ def _hypervisors(check: str, argument: object) -> Sequence[HypervisorName]:
 CHECKS: Mapping[str, Check] = {
     "allowed-file-storage-paths": check_allowed_paths,
     "bridges": check_bridges,
+    "cert-expiry": check_cert_expiry,
     "client-cert": check_client_cert,
     "file-storage-path": check_storage_path,
     "file-storage-paths": check_allowed_paths,

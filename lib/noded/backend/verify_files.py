@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import os
 from collections.abc import Sequence
@@ -54,21 +53,31 @@ def setup_problems(paths: Paths) -> list[str]:
 
 
 def client_certificate(paths: Paths, now: float) -> tuple[str | None, str]:
-    """Return (None, digest) of the client certificate, or ("ERROR" or "WARNING", what is wrong)."""
+    """Return (None, digest) of the client certificate, or ("ERROR", why it cannot be used)."""
     path = paths.client_cert
     if not os.path.exists(path):
         return "ERROR", f"client certificate {path} is missing; renew it with gnt-cluster renew-crypto"
     try:
         x509.verify_pem(path, now)
-        pem = files.read_file(path, _PEM_LIMIT)
-        left = x509.expiry(pem) - datetime.datetime.fromtimestamp(now, datetime.UTC)
-        digest = x509.cert_digest(pem)
+        return None, x509.cert_digest(files.read_file(path, _PEM_LIMIT))
     except (OSError, errors.GenericError) as err:
         return "ERROR", f"client certificate {path} cannot be used: {err}"
-    if left.days < _WARNING_DAYS:
-        level = "ERROR" if left.days < _ERROR_DAYS else "WARNING"
-        return level, f"client certificate {path} expires in {left.days} days"
-    return None, digest
+
+
+def certificate_expiry(paths: Paths, now: float) -> list[list[str]]:
+    """Return [["ERROR" or "WARNING", text]] for the certificates of this node that expire soon or did."""
+    found = []
+    for path in (paths.server_cert, paths.client_cert, paths.rapi_cert):
+        try:
+            expiry = x509.expiry(files.read_file(path, _PEM_LIMIT))
+        except (OSError, errors.GenericError):
+            continue  # nodesetup and client-cert tell about those
+        days = (expiry.timestamp() - now) / 86400
+        if days < _WARNING_DAYS:
+            level = "ERROR" if days < _ERROR_DAYS else "WARNING"
+            when = f"expires in {days:.0f} days" if days >= 0 else f"expired {-days:.0f} days ago"
+            found.append([level, f"certificate {path} {when}; renew it with gnt-cluster renew-crypto"])
+    return found
 
 
 def bad_storage_paths(paths: Paths, owner: int) -> list[str]:

@@ -12,11 +12,13 @@ from ganeti import errors
 from ganeti.model import versions
 from ganeti.noded.backend.instance import Instances
 from ganeti.noded.backend.verify import CHECKS, Verification
-from ganeti.noded.backend.verify_files import client_certificate
+from ganeti.noded.backend.verify_files import certificate_expiry, client_certificate
 from ganeti.utils import files, json, x509
 
 from test.support.cluster_dir import make_cluster_dir
 from test.support.node import VirtualNode, make_instance, make_node, write_script
+
+DAY = 86400.0
 
 
 @pytest.fixture(scope="module")
@@ -100,15 +102,29 @@ def test_node_that_is_set_up_has_no_problems(node: VirtualNode) -> None:
 def test_client_certificate_is_answered_by_its_digest_or_its_problem(node: VirtualNode, certificate: bytes) -> None:
     files.write_file(node.paths.client_cert, certificate)
     expiry = x509.expiry(certificate).timestamp()
-    day = 86400.0
 
-    def level(days_left: float) -> str | None:
-        return client_certificate(node.paths, expiry - days_left * day)[0]
+    assert client_certificate(node.paths, expiry - DAY) == (None, x509.cert_digest(certificate))
+    level, text = client_certificate(node.paths, expiry + DAY)
+    assert level == "ERROR" and "cannot be used" in text
 
-    assert (level(19.9), level(6), level(-1)) == ("WARNING", "ERROR", "ERROR")
-    files.write_file(node.paths.client_cert, x509.create_self_signed("node1.example.com", 365))
-    now = x509.expiry(files.read_file(node.paths.client_cert)).timestamp() - 100 * day
-    assert client_certificate(node.paths, now) == (None, x509.cert_digest(files.read_file(node.paths.client_cert)))
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [(31.0, None), (29.0, ("WARNING", "in 29 days")), (6.0, ("ERROR", "in 6 days")), (-2.0, ("ERROR", "2 days ago"))],
+)
+def test_certificate_that_expires_soon_is_named(
+    node: VirtualNode, certificate: bytes, left: float, expected: tuple[str, str] | None
+) -> None:
+    files.write_file(node.paths.server_cert, certificate)
+
+    found = certificate_expiry(node.paths, x509.expiry(certificate).timestamp() - left * DAY)
+
+    if expected is None:
+        assert found == []
+    else:
+        ((level, text),) = found
+        assert level == expected[0]
+        assert node.paths.server_cert in text and expected[1] in text
 
 
 def test_missing_client_certificate_is_an_error_with_the_remedy(node: VirtualNode) -> None:
