@@ -6,6 +6,7 @@ asking anybody.  They may be older than the configuration.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 
@@ -51,6 +52,17 @@ def has_ssconf(paths: Paths, key: str) -> bool:
     except errors.ConfigurationError:
         return False
     return True
+
+
+def read_all(paths: Paths) -> dict[str, str]:
+    """Return every value this node has, by key; empty outside a cluster."""
+    try:
+        names = sorted(os.listdir(paths.ssconf_dir))
+    except FileNotFoundError:
+        return {}
+    prefix = os.path.basename(paths.ssconf_file(""))
+    keys = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+    return {key: read_ssconf(paths, key) for key in keys if _KEY.fullmatch(key)}
 
 
 def write_ssconf(paths: Paths, values: Mapping[str, str], *, dry_run: bool = False) -> list[str]:

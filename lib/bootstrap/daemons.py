@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import time
 
 from ganeti import _autoconf, errors
@@ -27,10 +29,35 @@ def start(paths: Paths, daemon: str, *args: str) -> None:
     _daemon_util(paths, "start", daemon, *args)
 
 
-def stop(paths: Paths, daemon: str, *, only_if_joined: bool = True) -> None:
-    """Stop a daemon and wait for its end; `only_if_joined=False` leaves one alone that waits for a cluster."""
-    if only_if_joined and is_running(paths, daemon):
+def stop(paths: Paths, daemon: str) -> None:
+    """Stop a daemon if it runs, and wait for its end.
+
+    Raises EnvironmentFailure with what went wrong.
+    """
+    if is_running(paths, daemon):
         _daemon_util(paths, "stop", daemon)
+
+
+def stop_quietly(paths: Paths, daemon: str) -> None:
+    """Stop a daemon; that it cannot be stopped is no error."""
+    with contextlib.suppress(errors.EnvironmentFailure):
+        stop(paths, daemon)
+
+
+def restart_noded(paths: Paths, *, joined_before: bool = False) -> None:
+    """Have the node daemon serve with the keys that are there now.
+
+    One that was started before the node belonged to a cluster waits for the keys and
+    takes them up by itself; one that served with other keys has to begin anew.
+    """
+    if joined_before:
+        stop(paths, NODED)
+    waiting = process.running_pid(paths.pid_file(NODED))
+    if waiting is None:
+        start(paths, NODED)
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(waiting, signal.SIGHUP)
 
 
 def is_running(paths: Paths, daemon: str) -> bool:

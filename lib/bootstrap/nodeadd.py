@@ -10,12 +10,13 @@ import os
 import time
 
 from ganeti import errors, ssconf
-from ganeti.bootstrap import daemons, keys, nodesetup, ssh
+from ganeti.bootstrap import keys, nodesetup, ssh
 from ganeti.model.scalars import HostName, IPAddress, NodeName, Uuid
 from ganeti.paths import Paths
 from ganeti.rpc import procedures as p
 from ganeti.rpc import sync
 from ganeti.rpc.client import Address
+from ganeti.rpc.curl import CredentialFiles
 from ganeti.schema import Record, param
 from ganeti.utils import files, net
 
@@ -39,7 +40,7 @@ def prepare_node(paths: Paths, options: JoinOptions) -> tuple[NodeName, IPAddres
     Raises UserError when the name is wrong, EnvironmentFailure when it cannot be reached.
     """
     host = net.look_up(options.node_name, paths)
-    name, address = NodeName(host.name), IPAddress(host.address)
+    name, address = NodeName(host.name), IPAddress(host.ip)
     if options.node_setup:
         setup = _setup_for(paths, name, options.force_join)
         if paths.is_virtual:
@@ -56,8 +57,10 @@ def wait_until_answers(paths: Paths, node: Address, timeout: float = ANSWER_TIME
     Raises EnvironmentFailure naming what was seen last.
     """
     end = time.monotonic() + timeout
+    credentials = CredentialFiles(paths.server_cert, paths.client_cert)
+    uuid = ssconf.read_ssconf(paths, "cluster_uuid")
     while True:
-        answer = sync.call_sync(paths, node, p.version)
+        answer = sync.call_sync(node.name, node.primary_ip, credentials, uuid, p.version)
         if answer.ok:
             return
         if time.monotonic() > end:
@@ -77,6 +80,7 @@ def _setup_for(paths: Paths, name: NodeName, force_join: bool) -> nodesetup.Node
         rapi_cert=files.read_text(paths.rapi_cert),
         hmac_key=files.read_text(paths.hmac_key),
         domain_secret=files.read_text(paths.domain_secret),
+        ssconf=ssconf.read_all(paths),
     )
 
 
@@ -87,6 +91,3 @@ def _apply_virtual(paths: Paths, setup: nodesetup.NodeSetup) -> None:
             f"cannot add node {setup.node_name}: {other.root} does not exist; make it with tools/vcluster-setup"
         )
     nodesetup.apply(other, setup)
-
-
-__all__ = ["JoinOptions", "prepare_node", "wait_until_answers", "daemons"]

@@ -45,14 +45,14 @@ def apply(paths: Paths, setup: NodeSetup) -> None:
         raise errors.StateError(f"cannot set up node {setup.node_name}: this machine is {paths.hostname}")
     _refuse_other_cluster(paths, setup)
     directories.ensure(paths)
-    daemons.stop(paths, daemons.NODED, only_if_joined=os.path.exists(paths.server_cert))
+    joined_before = os.path.exists(paths.server_cert)
     ssconf.write_ssconf(paths, {**setup.ssconf, "cluster_name": setup.cluster_name, "cluster_uuid": setup.cluster_uuid})
     files.write_file(paths.hmac_key, setup.hmac_key, mode=KEY_MODE)
     files.write_file(paths.domain_secret, setup.domain_secret, mode=KEY_MODE)
     files.write_file(paths.rapi_cert, setup.rapi_cert, mode=KEY_MODE)
     files.write_file(paths.client_cert, setup.client_cert, mode=KEY_MODE)
     files.write_file(paths.server_cert, setup.server_cert, mode=KEY_MODE)
-    daemons.start(paths, daemons.NODED)
+    daemons.restart_noded(paths, joined_before=joined_before)
 
 
 def write_new(path: str, data: bytes) -> None:

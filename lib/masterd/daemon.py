@@ -26,7 +26,8 @@ from ganeti.masterd.distribute import Distribution
 from ganeti.masterd.handlers import Handlers
 from ganeti.masterd.hooks import HookRunner
 from ganeti.masterd.iallocator.run import Allocator
-from ganeti.masterd.jobqueue.queue import JobQueue
+from ganeti.masterd.jobqueue.queue import JobQueue, Limits
+from ganeti.masterd.jobqueue.store import JobStore
 from ganeti.masterd.locking.manager import LockManager
 from ganeti.masterd.luxi_server import LuxiServer
 from ganeti.masterd.processor import Processor
@@ -37,8 +38,10 @@ from ganeti.model.objects.node import Node
 from ganeti.model.scalars import NodeName
 from ganeti.paths import Paths
 from ganeti.rpc.client import Address, NodeRpc
+from ganeti.rpc.curl import CredentialFiles
+from ganeti.rpc.curl_engine import CurlEngine
+from ganeti.utils import files, process
 from ganeti.utils import log as logs
-from ganeti.utils import process
 
 log = logging.getLogger(__name__)
 
@@ -57,20 +60,28 @@ class MasterDaemon:
         self.rpc = rpc
         self.distribution = Distribution(rpc, paths, clock)
         self.locks = LockManager(clock)
-        self.queries = Queries(config, rpc, clock)
+        self.queries = Queries(config, rpc)
         self.services = Services(
             config=config,
             rpc=rpc,
             clock=clock,
             distribution=self.distribution,
-            allocator=Allocator(rpc, config),
+            allocator=Allocator(rpc),
             queries=self.queries,
         )
-        self.processor = Processor(self.services, self.locks, HookRunner(rpc, paths.data_dir), self._submit, UNITS)
-        self.queue = JobQueue(paths, clock, self.processor.execute, self.distribution)
+        store = JobStore(paths, files.Disk(), self.distribution, asyncio.to_thread)
+        self.queue = JobQueue(
+            store,
+            clock,
+            self.queries.job_values,
+            limits=_limits(config),
+            priorities_changed=self.locks.priorities_changed,
+        )
+        hooks = HookRunner(rpc, paths.data_dir)
+        self.processor = Processor(self.services, self.locks, hooks, self.queue.submit_all, UNITS)
         pause = WatcherPause(rpc, paths, clock)
         self.queries.connect(self.queue, self.locks, pause)
-        self.distribution.connect(self._peers, self.queue.files)
+        self.distribution.connect(self._peers, store.send_all)
         config.connect(self.distribution)
         self.handlers = Handlers(self.queue, self.queries, config, pause, clock)
         self.luxi = LuxiServer(self.handlers.table())
@@ -79,21 +90,18 @@ class MasterDaemon:
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """Serve until `stop` is set; `ready` is called once clients are answered."""
         async with asyncio.TaskGroup() as tasks:
-            await self.queue.start()
+            await self.queue.start(self.processor.execute)
             await self.luxi.start([self._paths.master_socket, self._paths.query_socket])
             catching_up = tasks.create_task(self.distribution.run())
             ready()
             log.info("serving as master of cluster %s", self.config.current.cluster.cluster_name)
             await stop.wait()
             log.info("stopping: no new requests, running jobs are finished")
-            await self.luxi.stop()
+            await self.luxi.close()
             await self.queue.shutdown(SHUTDOWN_LIMIT)
             catching_up.cancel()
         await self.config.close()
         await self.rpc.close()
-
-    async def _submit(self, jobs: Sequence[Sequence[object]]) -> Sequence[object]:
-        raise NotImplementedError
 
     def _peers(self) -> tuple[Sequence[Node], Sequence[Node]]:
         config = self.config.current
@@ -101,8 +109,8 @@ class MasterDaemon:
         return online, [node for node in online if node.master_candidate]
 
 
-async def serve(paths: Paths, options: argparse.Namespace, ready: Callable[[], None]) -> int:
-    """Check that this node is the master, then serve until SIGTERM or SIGINT; return the exit code.
+async def serve(paths: Paths, options: argparse.Namespace, ready: Callable[[], None]) -> None:
+    """Check that this node is the master, then serve until SIGTERM or SIGINT.
 
     Raises GenericError when the daemon cannot start.
     """
@@ -111,7 +119,8 @@ async def serve(paths: Paths, options: argparse.Namespace, ready: Callable[[], N
     refusal = _not_master(paths, config)
     if refusal:
         raise NotMaster(refusal)
-    rpc = NodeRpc(paths, clock, config.current.cluster.uuid)
+    credentials = CredentialFiles(paths.server_cert, paths.client_cert)
+    rpc = NodeRpc(CurlEngine(credentials), clock, config.current.cluster.uuid)
     if not options.no_voting:
         others = [
             Address(NodeName(n.name), n.primary_ip) for n in config.current.online_nodes() if n.name != paths.hostname
@@ -125,7 +134,11 @@ async def serve(paths: Paths, options: argparse.Namespace, ready: Callable[[], N
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, logs.reopen)
     await MasterDaemon(paths, config, rpc, clock).run(stop, ready)
-    return 0
+
+
+def _limits(config: ConfigStore) -> Limits:
+    cluster = config.current.cluster
+    return Limits(running=cluster.max_running_jobs, tracked=cluster.max_tracked_jobs)
 
 
 class NotMaster(errors.StateError):
@@ -171,20 +184,32 @@ def main(argv: Sequence[str]) -> int:
         return EXIT_FAILURE
 
 
-def start(paths: Paths, options: argparse.Namespace, forked: bool = False) -> int:
-    """Become a daemon (unless `forked` is one already, or in the foreground) and serve."""
+def start(paths: Paths, options: argparse.Namespace, daemon: process.Daemon | None = None) -> int:
+    """Serve, as a daemon unless told to stay in the foreground; `daemon` says that this process is one already.
+
+    Raises GenericError or OSError when it cannot start in the foreground.
+    """
     logfile = paths.log_file(NAME)
-    daemon = None if options.foreground or forked else process.daemonize(logfile)
+    if not options.foreground and daemon is None:
+        daemon = process.daemonize(logfile)
     try:
         with process.PidFile(paths.pid_file(NAME)):
-            logs.setup(NAME, logfile, options.debug, options.syslog, options.foreground)
-            return asyncio.run(serve(paths, options, daemon.ready if daemon else lambda: None))
+            logs.setup(
+                NAME,
+                logfile,
+                debug=options.debug > 0,
+                syslog=options.syslog != "no",
+                foreground=options.foreground,
+            )
+            asyncio.run(serve(paths, options, daemon.ready if daemon else lambda: None))
+            return 0
     except (errors.GenericError, OSError) as err:
         if daemon is None:
             raise
         log.critical("cannot start: %s", err)
-        daemon.failed(f"{NAME}: cannot start: {err}")
-        return EXIT_NOT_MASTER if isinstance(err, NotMaster) else EXIT_FAILURE
+        code = EXIT_NOT_MASTER if isinstance(err, NotMaster) else EXIT_FAILURE
+        daemon.failed(f"{NAME}: cannot start: {err}", code)
+        return code
 
 
 def _confirmed() -> bool:

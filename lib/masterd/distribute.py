@@ -9,22 +9,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from ganeti.clock import Clock
+from ganeti.masterd.cluster_files import ClusterFile, cluster_files
+from ganeti.model.objects.cluster import Cluster
 from ganeti.model.objects.node import Node
 from ganeti.model.scalars import NodeName
 from ganeti.paths import Paths
 from ganeti.rpc import procedures as p
 from ganeti.rpc.client import NodeRpc
 from ganeti.rpc.result import NodeResult
+from ganeti.utils.files import read_file
 
 log = logging.getLogger(__name__)
 
 #: seconds between tries to catch up nodes that missed something
 CATCH_UP_EVERY = 10.0
 CONFIG_MODE = 0o640
+_PERMISSIONS = 0o777
 
+#: job files sent in one call when a candidate gets the whole queue
+QUEUE_BATCH = 200
+
+SendFiles = Callable[[Sequence[tuple[str, bytes]]], Awaitable[None]]
+#: lets the function given send the whole queue, while no change of it is sent
+SendAll = Callable[[SendFiles], Awaitable[None]]
 #: the nodes now: (all that are online, the candidates among them), without the master
 Peers = Callable[[], tuple[Sequence[Node], Sequence[Node]]]
 
@@ -42,13 +53,13 @@ class Distribution:
         self._peers: Peers = lambda: ((), ())
         self._config: tuple[int, bytes] | None = None
         self._ssconf: Mapping[str, str] = {}
-        self._queue_copy: Callable[[], Sequence[tuple[str, bytes]]] = tuple
+        self._send_whole_queue: SendAll | None = None
         self.behind: dict[NodeName, set[str]] = {}
 
-    def connect(self, peers: Peers, queue_copy: Callable[[], Sequence[tuple[str, bytes]]]) -> None:
-        """Learn who the peers are and where the whole queue is read for one that is behind."""
+    def connect(self, peers: Peers, send_whole_queue: SendAll) -> None:
+        """Learn who the peers are and how the whole queue is sent to one that is behind."""
         self._peers = peers
-        self._queue_copy = queue_copy
+        self._send_whole_queue = send_whole_queue
 
     # --- for the config store ---------------------------------------------------------
 
@@ -80,6 +91,11 @@ class Distribution:
         """Empty the queue on the other candidates."""
         await self._rpc.call_many(self._candidates(), p.jobqueue_purge)
 
+    async def drain(self, drained: bool) -> None:
+        """Set or remove the drain flag on the other candidates."""
+        answers = await self._rpc.call_many(self._candidates(), p.jobqueue_set_drain_flag, drained)
+        self._note("queue", answers)
+
     # --- for a node that joins or changes its role ------------------------------------
 
     async def bring_up_to_date(self, node: Node) -> None:
@@ -88,6 +104,36 @@ class Distribution:
         if node.master_candidate:
             await self._send_config([node])
             await self._send_queue([node])
+
+    # --- key files and the like, which change seldom --------------------------------------
+
+    def files(self, cluster: Cluster, ssconf_keys: Iterable[str] = ()) -> list[ClusterFile]:
+        """Return the files nodes are to hold alike, by the names all nodes understand."""
+        found = cluster_files(self._paths, cluster, ssconf_keys)
+        return [file._replace(path=self._paths.virtualize(file.path)) for file in found]
+
+    async def send_files(self, cluster: Cluster, nodes: Sequence[Node]) -> list[str]:
+        """Copy the cluster's files from here to nodes; return what went wrong, as sentences."""
+        problems: list[str] = []
+        others = self._without_me(nodes)
+        for file in cluster_files(self._paths, cluster, ()):
+            targets = [node for node in others if file.where.includes(node)]
+            if not file.sent or not targets:
+                continue
+            try:
+                data, mode = read_file(file.path), os.stat(file.path).st_mode & _PERMISSIONS
+            except OSError as err:
+                if not (file.optional and isinstance(err, FileNotFoundError)):
+                    problems.append(f"cannot read {file.path} on the master: {err.strerror}")
+                continue
+            name, text = self._paths.virtualize(file.path), data.decode(errors="surrogateescape")
+            answers = await self._rpc.call_many(targets, p.upload_file_single, name, text, mode)
+            problems += [
+                f"cannot copy {file.path} to node {node}: {answer.failure}"
+                for node, answer in answers.items()
+                if not answer.ok
+            ]
+        return problems
 
     # --- catching up ------------------------------------------------------------------
 
@@ -139,12 +185,18 @@ class Distribution:
 
     async def _send_queue(self, nodes: Sequence[Node]) -> None:
         others = self._without_me(nodes)
-        if not others:
+        if not others or self._send_whole_queue is None:
             return
-        await self._rpc.call_many(others, p.jobqueue_purge)
-        batch = [(self._paths.virtualize(name), data.decode()) for name, data in self._queue_copy()]
-        answers = await self._rpc.call_many(others, p.jobqueue_update, batch)
-        self._note("queue", answers)
+
+        async def send(files: Sequence[tuple[str, bytes]]) -> None:
+            await self._rpc.call_many(others, p.jobqueue_purge)
+            for start in range(0, len(files), QUEUE_BATCH):
+                part = files[start : start + QUEUE_BATCH]
+                batch = [(self._paths.virtualize(name), data.decode()) for name, data in part]
+                answers = await self._rpc.call_many(others, p.jobqueue_update, batch)
+                self._note("queue", answers)
+
+        await self._send_whole_queue(send)
 
     def _without_me(self, nodes: Sequence[Node]) -> list[Node]:
         return [node for node in nodes if node.name != self._paths.hostname]

@@ -68,13 +68,16 @@ class Handlers:
         return await self._queue.submit(_opcodes(ops))
 
     async def submit_job_to_drained_queue(self, ops: Sequence[object]) -> object:
-        return await self._queue.submit(_opcodes(ops), drained_too=True)
+        return await self._queue.submit(_opcodes(ops), even_drained=True)
 
     async def submit_many_jobs(self, jobs: Sequence[Sequence[object]]) -> object:
-        return await self._queue.submit_many([_opcodes_or_error(ops) for ops in jobs])
+        loaded = [_opcodes_or_error(ops) for ops in jobs]
+        good = [ops for ops in loaded if not isinstance(ops, errors.GenericError)]
+        answers = iter(await self._queue.submit_many(good))
+        return [(False, str(ops)) if isinstance(ops, errors.GenericError) else next(answers) for ops in loaded]
 
     async def cancel_job(self, job_id: JobId, kill: bool) -> object:
-        return await self._queue.cancel(job_id)
+        return await self._queue.cancel(job_id, kill=kill)
 
     async def change_job_priority(self, job_id: JobId, priority: int) -> object:
         return await self._queue.change_priority(job_id, priority)

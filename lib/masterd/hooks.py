@@ -90,7 +90,7 @@ class HookRunner:
         if not nodes:
             return
         answers = await self._rpc.call_many(nodes, p.hooks_runner, path, phase, env)
-        failed: list[list[str]] = []
+        failed: list[tuple[str, str, str]] = []
         answered = False
         for name, answer in answers.items():
             if not answer.ok:
@@ -99,14 +99,14 @@ class HookRunner:
             answered = True
             for script, status, output in answer.unwrap("run hooks"):
                 if status == FAIL:
-                    failed.append([name, script, output])
+                    failed.append((name, script, output))
         if phase == HookPhase.PRE:
             if failed:
                 raise errors.HooksAbort(failed)
             if not answered:
                 raise errors.HooksFailure(f"cannot run {path} hooks: no node answered")
-        for name, script, output in failed:
-            warn(f"{phase} hook {script} failed on node {name}: {output.strip() or 'no output'}")
+        for node_name, script, output in failed:
+            warn(f"{phase} hook {script} failed on node {node_name}: {output.strip() or 'no output'}")
 
 
 def _prefixed(prefix: str, env: Mapping[str, str]) -> dict[str, str]:

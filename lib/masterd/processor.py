@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from ganeti import errors
 from ganeti.errors import ECode
-from ganeti.masterd.cmdlib.base import ALL, Call, HookRun, Jobs, Locks, LogicalUnit
+from ganeti.masterd.cmdlib.base import ALL, HookRun, Jobs, Locks, LogicalUnit
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.hooks import HookRunner
+from ganeti.masterd.jobqueue.run import OpContext
 from ganeti.masterd.locking.manager import LockManager
 from ganeti.masterd.locking.table import ALL as EVERY_LOCK
 from ganeti.masterd.services import Services, SubmitJobs
@@ -25,7 +26,7 @@ from ganeti.model.enums import Level
 from ganeti.model.objects.base import TrackedObject
 from ganeti.model.opcodes.base import InstanceOpCode, NodeOpCode, OpCode
 from ganeti.model.scalars import GroupName, InstanceName, NodeName
-from ganeti.schema import Field, fields_of, replace
+from ganeti.schema import Field, Record, fields_of, per_class, replace
 from ganeti.schema_types import CheckedType, ListType, Type, UnionType
 from ganeti.utils import log as logs
 from ganeti.utils import text
@@ -34,19 +35,6 @@ log = logging.getLogger(__name__)
 
 #: the name of the one lock at Level.CLUSTER
 CLUSTER_LOCK = "BGL"
-
-
-class OpContext(Call, Protocol):
-    """What the job queue gives an opcode it runs (see jobqueue.queue)."""
-
-    @property
-    def op_index(self) -> int: ...
-
-    def priority(self) -> int:
-        """Return the priority now, which may change while waiting."""
-
-    async def running(self) -> None:
-        """Record that the locks are held and the work starts."""
 
 
 class Processor:
@@ -82,7 +70,7 @@ class Processor:
             held = functools.partial(self._held, owner)
             lu = unit(resolve_names(op, config_store.current), self._services, context, held)
             await self._acquire(lu, owner, context)
-            await context.running()
+            await context.running(effects=lu.EFFECTS)
             return await self._run(lu, context)
         finally:
             self._locks.release(owner)
@@ -216,8 +204,8 @@ def _match(kind: str, name: str, exact: Any, known: Sequence[str]) -> str:
 _LOOK_UPS: Mapping[Any, LookUp] = {InstanceName: _full_instance, NodeName: _full_node, GroupName: _full_group}
 
 
-@functools.cache
-def _name_fields(cls: type[OpCode]) -> tuple[tuple[Field, LookUp, bool], ...]:
+@per_class
+def _name_fields(cls: type[Record]) -> tuple[tuple[Field, LookUp, bool], ...]:
     found = []
     for field in fields_of(cls):
         newtype, many = _named_by(field.type)
@@ -234,6 +222,3 @@ def _named_by(type_: Type) -> tuple[Any, bool]:
     if isinstance(type_, ListType):
         return _named_by(type_.item)[0], True
     return (type_.newtype if isinstance(type_, CheckedType) else None), False
-
-
-Executor = Callable[[OpCode, OpContext], Awaitable[object]]

@@ -113,23 +113,29 @@ class NodeContext:
         """Return where a storage path of the configuration is on this node.
 
         In a virtual cluster plain paths are seen from inside the node's root, those of
-        shared storage from the directory of the cluster.  Raises FileStoragePathError.
+        shared storage from the directory of the cluster; a path in the tree of another
+        node (whoever was the master when it was set) means the same place in this one.
+        Raises FileStoragePathError.
         """
+        paths = self.paths
         if path.startswith(VIRTUAL_PREFIX):
             try:
-                return self.paths.localize(path)
+                return paths.localize(path)
             except errors.ParameterError as err:
                 raise errors.FileStoragePathError(str(err)) from err
-        if not self.paths.is_virtual or path == self.paths.root or path.startswith(f"{self.paths.root}/"):
+        if not paths.is_virtual or path == paths.root or path.startswith(f"{paths.root}/"):
             return path
+        if not path.startswith(f"{paths.cluster_dir}/"):
+            return (paths.cluster_dir if shared else paths.root) + path
         if shared:
-            return path if path.startswith(f"{self.paths.cluster_dir}/") else self.paths.cluster_dir + path
-        if path.startswith(f"{self.paths.cluster_dir}/"):
+            return path
+        owner, _, inside = path[len(paths.cluster_dir) + 1 :].partition("/")
+        if not inside or not os.path.isdir(paths.for_node(owner).data_dir):
             raise errors.FileStoragePathError(
-                f"cannot use file storage path {path} on {self.name}: it is inside another virtual node; "
-                f"leave out the root directory ({self.paths.root})"
+                f"cannot use file storage path {path} on {self.name}: it is in the directory of the virtual cluster, "
+                f"but in no node; write it as seen from inside a node, such as {paths.file_storage_dir[len(paths.root) :]}"
             )
-        return self.paths.root + path
+        return f"{paths.root}/{inside}"
 
     def _storage_dirs(self, key: str, default: str, *, shared: bool) -> Sequence[str]:
         given = storage_paths.read_allowed(self.paths.file_storage_paths_file, os.getuid())

@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import logging
 import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 
 from ganeti import _autoconf, errors
@@ -24,13 +25,15 @@ from ganeti.paths import Paths
 from ganeti.procedure import table_of
 from ganeti.rpc import procedures
 from ganeti.rpc.transport import DEFAULT_PORT
-from ganeti.utils import log as logs
 from ganeti.utils import process
+from ganeti.utils import log as logs
 
 log = logging.getLogger(__name__)
 
 PROGRAM = "ganeti-noded"
 _MCL_CURRENT_AND_FUTURE = 3
+#: seconds between looks for the certificate of a cluster
+_LOOK_EVERY = 5.0
 
 
 def serve(paths: Paths, options: Options, ready: Callable[[], None]) -> None:
@@ -45,11 +48,31 @@ def serve(paths: Paths, options: Options, ready: Callable[[], None]) -> None:
         syslog=options.syslog,
         foreground=options.foreground,
     )
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     with process.PidFile(paths.pid_file(PROGRAM)):
         if options.mlock and not paths.is_virtual:
             _lock_memory()
+        if options.await_cluster:
+            ready = wait_for_cluster(paths, options, ready)
         handlers = calls.bind(NodeContext.of(paths, port=options.port))
         asyncio.run(_run(paths, handlers, options, ready))
+
+
+def wait_for_cluster(paths: Paths, options: Options, ready: Callable[[], None]) -> Callable[[], None]:
+    """Wait until the node has the certificate of a cluster; return what is to be called when it serves.
+
+    A node that waits is ready for what it is meant for, so `ready` is called before.
+    """
+    certificate = options.ssl_cert or paths.server_cert
+    if os.path.exists(certificate):
+        return ready
+    ready()
+    log.info("this node belongs to no cluster: waiting for %s", certificate)
+    # Whoever adds the node says so with SIGHUP; looking now and then is for when that got lost.
+    while not os.path.exists(certificate):
+        signal.sigtimedwait({signal.SIGHUP}, _LOOK_EVERY)
+    log.info("this node belongs to a cluster now")
+    return lambda: None
 
 
 async def _run(paths: Paths, handlers: Mapping[str, Handler], options: Options, ready: Callable[[], None]) -> None:
@@ -77,6 +100,9 @@ def parse_options(argv: Sequence[str]) -> Options:
     parser.add_argument("-C", "--ssl-cert", default="", metavar="FILE", help="certificate, if not the cluster's")
     parser.add_argument("--no-mlock", action="store_true", help="do not lock the daemon in memory")
     parser.add_argument(
+        "--await-cluster", action="store_true", help="on a node of no cluster, wait until it is added to one"
+    )
+    parser.add_argument(
         "--max-clients", type=int, default=MAX_PROCESSES, help="calls carried out at a time (default %(default)s)"
     )
     given = parser.parse_args(argv)
@@ -92,6 +118,7 @@ def parse_options(argv: Sequence[str]) -> Options:
         ssl_cert=given.ssl_cert,
         max_clients=given.max_clients,
         mlock=not given.no_mlock,
+        await_cluster=given.await_cluster,
         foreground=given.foreground,
         debug=given.debug > 0,
         syslog=given.syslog != "no",

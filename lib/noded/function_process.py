@@ -188,6 +188,7 @@ def _be_child(name: str, work: Callable[[], Answer], answer_limit: int, parent: 
             _write(pipe, _HEAD.pack(b"Q" if answer.quit else b"A", len(answer.body)) + answer.body)
             code = 0
         except _Terminated:
+            _end_children()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTERM)
         except BrokenPipeError:
@@ -232,6 +233,22 @@ def _log_descriptors() -> list[int]:
 def _terminate(_number: int, _frame: object) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise _Terminated
+
+
+def _end_children() -> None:
+    """Kill what the call started and could not end itself, with the groups it leads."""
+    own = os.getpid()
+    try:
+        with open(f"/proc/{own}/task/{own}/children", encoding="ascii") as file:
+            children = [int(pid) for pid in file.read().split()]
+    except OSError:
+        return
+    for pid in children:
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(pid) == pid:
+                os.killpg(pid, signal.SIGKILL)
+            else:
+                os.kill(pid, signal.SIGKILL)
 
 
 def _write(pipe: int, data: bytes) -> None:

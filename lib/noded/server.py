@@ -55,6 +55,8 @@ class Limits(NamedTuple):
     #: a connection without a whole request; more than clients keep theirs
     idle_seconds: float = 180.0
     handshake_seconds: float = 10.0
+    #: for the rest of a body that was refused, so that the client reads why
+    lingering_seconds: float = 2.0
     #: for answers under way when the daemon ends
     ending_seconds: float = 2.0
 
@@ -93,7 +95,11 @@ class NodeServer:
         #: what clients know this incarnation of the daemon by
         self.incarnation = f"{os.getpid()}:{clock.time():.6f}:{os.urandom(8).hex()}"
         self._http = web.Server(
-            self._handle, access_log=None, keepalive_timeout=self._limits.idle_seconds, auto_decompress=False
+            self._handle,
+            access_log=None,
+            keepalive_timeout=self._limits.idle_seconds,
+            lingering_time=self._limits.lingering_seconds,
+            auto_decompress=False,
         )
         self._listener: asyncio.Server | None = None
 
@@ -113,6 +119,7 @@ class NodeServer:
         if self._listener is not None:
             self._listener.close()
         await self._functions.stop()
+        self._http.pre_shutdown()  # ends idle connections; the others when their answer is out
         await self._http.shutdown(self._limits.ending_seconds)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -36,6 +36,7 @@ class Options(NamedTuple):
     ssl_cert: str = ""
     max_clients: int = MAX_PROCESSES
     mlock: bool = True
+    await_cluster: bool = False
     foreground: bool = False
     debug: bool = False
     syslog: bool = False
@@ -70,6 +71,7 @@ class NodeDaemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end)
         loop.add_signal_handler(signal.SIGHUP, logs.reopen)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         address = self._options.bind or default_address(self._paths)
         listening = bound_socket(address, self._options.port, self._options.interface)
         await self._server.listen(listening, self._tls)

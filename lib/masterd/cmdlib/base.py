@@ -86,6 +86,8 @@ class LogicalUnit(Generic[O, P]):
 
     #: takes the cluster lock exclusively: nothing else runs meanwhile
     EXCLUSIVE: ClassVar[bool] = False
+    #: changes something outside the master daemon; one that only looks is run again after a crash
+    EFFECTS: ClassVar[bool] = True
 
     def __init__(self, op: O, services: Services, call: Call, held: Callable[[Level], Collection[str]]) -> None:
         self.op = op
@@ -119,7 +121,11 @@ class LogicalUnit(Generic[O, P]):
 
     def reason_trail(self) -> list[tuple[str, str, int]]:
         """Return why this is done, as nodes record it with a change of state."""
-        trail = [(str(e[0]), str(e[1]), int(e[2])) for e in self.op.reason or () if isinstance(e, tuple | list) and len(e) == 3]
+        trail = [
+            (str(e[0]), str(e[1]), int(e[2]))
+            for e in self.op.reason or ()
+            if isinstance(e, tuple | list) and len(e) == 3
+        ]
         stamp = int(self.services.clock.time() * 1_000_000_000)
         return [*trail, (f"gnt:opcode:{self.op.OP_ID.removeprefix('OP_').lower()}", f"job={self.call.job_id}", stamp)]
 

@@ -58,6 +58,7 @@ def allocation(config: Config, op: OpInstanceCreate, candidates: Collection[Node
     cluster = config.cluster
     template = op.disk_template or cluster.enabled_disk_templates[0]
     be = backend(fill_beparams(cluster, op.beparams))
+    sizes = [_mib(disk.get("size", 0)) for disk in op.disks]
     disks = [
         {"size": _mib(disk.get("size", 0)), "mode": disk.get("mode", "rw"), "type": str(template)} for disk in op.disks
     ]
@@ -72,7 +73,7 @@ def allocation(config: Config, op: OpInstanceCreate, candidates: Collection[Node
         "memory": be.maxmem,
         "spindle_use": be.spindle_use,
         "disks": disks,
-        "disk_space_total": disk_space([disk["size"] for disk in disks], template),
+        "disk_space_total": disk_space(sizes, template),
         "nics": [{str(key): value for key, value in nic.items()} for nic in op.nics],
         "required_nodes": nodes_needed(template),
         "hypervisor": str(op.hypervisor or cluster.enabled_hypervisors[0]),

@@ -10,13 +10,13 @@ from ganeti.errors import ECode
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.iallocator import request
 from ganeti.masterd.iallocator.request import NodeFigures
-from ganeti.model.enums import DiskTemplate, HypervisorName, StorageType
+from ganeti.masterd.storage_choice import storage_of
+from ganeti.model.enums import DiskTemplate, HypervisorName
 from ganeti.model.objects.instance import Instance
 from ganeti.model.opcodes.instance import OpInstanceCreate
 from ganeti.model.params.fill import fill_cluster_hvparams
 from ganeti.model.scalars import InstanceName, NodeName, Uuid
 from ganeti.rpc import procedures as p
-from ganeti.rpc.answers import StorageRef
 from ganeti.rpc.client import NodeRpc
 from ganeti.schema_types import dump_any
 from ganeti.utils import json
@@ -104,15 +104,6 @@ class Allocator:
 
 def _untyped(one: dict[str, object]) -> dict[str, object]:
     return {key: value for key, value in one.items() if key != "type"}
-
-
-def storage_of(config: Config, template: DiskTemplate) -> list[StorageRef]:
-    """Return the storage unit that disks of a template are kept in; none for diskless."""
-    if template == DiskTemplate.FILE:
-        return [(StorageType.FILE, config.cluster.file_storage_dir, ())]
-    if template == DiskTemplate.SHAREDFILE:
-        return [(StorageType.SHAREDFILE, config.cluster.shared_file_storage_dir, ())]
-    return []
 
 
 def allocator_name(config: Config, given: str | None) -> str:

@@ -8,14 +8,16 @@ from ganeti.masterd.cmdlib.base import Locks, LogicalUnit, get_instance, need_on
 from ganeti.masterd.cmdlib.instance import devices
 from ganeti.masterd.cmdlib.instance.common import Placed, instance_locks, placed
 from ganeti.masterd.config.snapshot import Config
+from ganeti.masterd.gather import console_request
 from ganeti.model.enums import Level
 from ganeti.model.opcodes.instance import OpInstanceConsole
 from ganeti.rpc import procedures as p
-from ganeti.rpc.answers import ConsoleRequest
 
 
 class LUInstanceConsole(LogicalUnit[OpInstanceConsole, Placed]):
     """Ask the primary node for the console of a running instance."""
+
+    EFFECTS = False
 
     def locks(self, level: Level, config: Config) -> Locks | None:
         return instance_locks(level, config, self.op.instance_name)
@@ -31,13 +33,6 @@ class LUInstanceConsole(LogicalUnit[OpInstanceConsole, Placed]):
 
     async def execute(self, plan: Placed) -> object:
         config = self.services.config.current
-        group = config.groups[plan.primary.group]
-        request = ConsoleRequest(
-            instance=plan.on_node,
-            node=plan.primary,
-            group=group,
-            hvparams=plan.on_node.hvparams,
-            beparams=plan.on_node.beparams,
-        )
+        request = console_request(config, plan.instance, plan.primary)
         answer = await self.services.rpc.call(plan.primary, p.instance_console_info, {plan.instance.name: request})
         return answer.unwrap(f"find the console of instance {plan.instance.name}")[plan.instance.name].to_wire()

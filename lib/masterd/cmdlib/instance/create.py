@@ -274,7 +274,7 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
             cpus=be.vcpus,
             disks=[disk.size for disk in disks],
             nics=len(instance.nics),
-            spindle_use=be.spindle_use,
+            spindles=be.spindle_use,
         )
         broken = ipolicy.violations(policy, size, template)
         if broken and not self.op.ignore_ipolicy:

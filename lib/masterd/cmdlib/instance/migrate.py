@@ -16,7 +16,7 @@ from ganeti.model.objects.node import Node
 from ganeti.model.opcodes.instance import OpInstanceFailover, OpInstanceMigrate
 from ganeti.model.params.be import backend
 from ganeti.model.params.fill import fill_instance
-from ganeti.model.scalars import NodeName
+from ganeti.model.scalars import MiB, NodeName
 from ganeti.rpc import procedures as p
 
 #: seconds between looks at the progress of a transfer
@@ -127,7 +127,7 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
             return
         if self.op.allow_runtime_changes and least <= free:
             self.info(f"taking memory from instance {source.instance.name}: {wanted} MiB to {free} MiB")
-            balloon = await self.services.rpc.call(source.primary, p.instance_balloon_memory, source.on_node, free)
+            balloon = await self.services.rpc.call(source.primary, p.instance_balloon_memory, source.on_node, MiB(free))
             balloon.unwrap(f"shrink the memory of instance {source.instance.name}")
             return
         raise errors.OpPrereqError(

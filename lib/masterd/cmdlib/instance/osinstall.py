@@ -11,7 +11,7 @@ from ganeti.masterd.services import Services
 from ganeti.model.objects.instance import Instance
 from ganeti.model.objects.node import Node
 from ganeti.model.params.fill import fill_instance, fill_osparams
-from ganeti.model.scalars import OsName
+from ganeti.model.scalars import InstanceName, OsName
 from ganeti.rpc import procedures as p
 
 #: what `os_validate` is asked to check
@@ -63,14 +63,16 @@ async def run_create(
 
     Raises OpExecError with the end of the script's output.
     """
-    parameters = visible_parameters(config, instance.os, instance.osparams, instance.osparams_private, secret)
+    parameters = visible_parameters(
+        config, instance.os or OsName(""), instance.osparams, instance.osparams_private, secret
+    )
     filled = fill_instance(config, instance, osparams=parameters)
     answer = await services.rpc.call(node, p.instance_os_add, filled, reinstall, debug)
     answer.unwrap(f"install {instance.os} on instance {instance.name}")
 
 
 async def run_rename(
-    services: Services, config: Config, instance: Instance, node: Node, old_name: str, debug: int = 0
+    services: Services, config: Config, instance: Instance, node: Node, old_name: InstanceName, debug: int = 0
 ) -> None:
     """Run the rename script; the instance carries its new name already.
 

@@ -19,6 +19,8 @@ from ganeti.schema_types import dump_any
 class LUInstanceQueryData(LogicalUnit[OpInstanceQueryData, Sequence[Instance]]):
     """Collect configuration and, unless `static`, the state on the nodes."""
 
+    EFFECTS = False
+
     def locks(self, level: Level, config: Config) -> Locks | None:
         if level == Level.INSTANCE and self.op.use_locking:
             return Locks(set(self.op.instances or config.instance_names()), shared=True)

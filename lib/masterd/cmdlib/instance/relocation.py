@@ -80,7 +80,7 @@ def policy_problems(config: Config, plan: Placed, target: Node) -> list[str]:
         cpus=be.vcpus,
         disks=[disk.size for disk in plan.on_node.disks_info],
         nics=len(plan.on_node.nics),
-        spindle_use=be.spindle_use,
+        spindles=be.spindle_use,
     )
     template = config.template_of(plan.instance)
     return ipolicy.violations(policy, size, template if isinstance(template, DiskTemplate) else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ganeti import errors
 from ganeti.masterd.cmdlib.base import HookRun, Locks, LogicalUnit, get_instance
 from ganeti.masterd.cmdlib.instance import devices
 from ganeti.masterd.cmdlib.instance.common import as_text, instance_env, instance_locks, node_names, primary_of
@@ -15,7 +16,6 @@ from ganeti.model.opcodes.instance import OpInstanceRemove
 from ganeti.model.params.fill import fill_instance
 from ganeti.model.scalars import NodeName
 from ganeti.rpc import procedures as p
-from ganeti import errors
 
 
 class Removal(NamedTuple):

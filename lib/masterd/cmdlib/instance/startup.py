@@ -12,8 +12,8 @@ from ganeti.model.enums import AdminState, Level
 from ganeti.model.objects.instance import FilledInstance
 from ganeti.model.objects.node import Node
 from ganeti.model.opcodes.instance import OpInstanceStartup
-from ganeti.model.params.fill import fill_instance
 from ganeti.model.params.be import backend, check_beparams
+from ganeti.model.params.fill import fill_instance
 from ganeti.model.params.hv import check_hvparams
 from ganeti.rpc import procedures as p
 from ganeti.schema import replace

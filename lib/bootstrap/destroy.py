@@ -1,0 +1,19 @@
+"""`gnt-cluster destroy`: takes a cluster of one node apart."""
+
+from __future__ import annotations
+
+from ganeti.bootstrap import daemons
+from ganeti.bootstrap.init import key_files, ssconf_files
+from ganeti.paths import Paths
+from ganeti.utils import files
+
+
+def finish_destroy(paths: Paths) -> None:
+    """Stop the daemons and remove what made this node a cluster, after OP_CLUSTER_DESTROY has ended.
+
+    Logs, archived jobs and the disks of instances that were not removed stay.
+    """
+    daemons.stop(paths, daemons.MASTERD)
+    daemons.stop(paths, daemons.NODED)
+    for path in [*key_files(paths), paths.config_file, *ssconf_files(paths)]:
+        files.remove_file(path, missing_ok=True)

@@ -1,0 +1,254 @@
+"""`gnt-cluster init`: makes a cluster of this node alone, which becomes its master."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from ganeti import errors, ssconf
+from ganeti.bootstrap import daemons, directories, keys, nodeadd
+from ganeti.errors import ECode
+from ganeti.masterd.config.initial import FirstNode, MasterAddress, config_text, initial_config
+from ganeti.masterd.config.snapshot import Config
+from ganeti.masterd.config.ssconf import ssconf_values
+from ganeti.model import versions
+from ganeti.model.enums import DiskTemplate, HypervisorName
+from ganeti.model.params import be, disk, hv, ipolicy, nd, nic
+from ganeti.model.scalars import HostName, IPAddress, NodeName, Timestamp, Uuid
+from ganeti.paths import Paths
+from ganeti.rpc.client import Address
+from ganeti.schema_types import type_of
+from ganeti.utils import files, net, x509
+
+#: templates whose drivers exist
+SUPPORTED_TEMPLATES = frozenset({DiskTemplate.DISKLESS, DiskTemplate.FILE, DiskTemplate.SHAREDFILE})
+SUPPORTED_HYPERVISORS = frozenset({HypervisorName.FAKE})
+CONFIG_MODE = 0o600
+QUEUE_MODE = 0o640
+
+Tell = Callable[[str], None]
+
+
+class InitOptions(NamedTuple):
+    """What the command line says; `settings` are fields of the cluster, None where nothing was said.
+
+    Parameters in it (hvparams, beparams...) are those that differ from the defaults.
+    """
+
+    cluster_name: str
+    enabled_hypervisors: Sequence[str] | None
+    enabled_disk_templates: Sequence[str] | None
+    master_netdev: str | None
+    master_netmask: int | None
+    secondary_ip: str | None
+    primary_ip_version: int
+    settings: Mapping[str, object]
+
+
+def init_cluster(paths: Paths, options: InitOptions, tell: Tell) -> None:
+    """Make the cluster and start its master daemon.
+
+    All that can be wrong is looked for before the first file is written; what was
+    written is removed again when a later step fails.
+
+    Raises OpPrereqError naming what is wrong, EnvironmentFailure when a daemon does not start.
+    """
+    _refuse_existing(paths)
+    host = net.look_up(paths.hostname, paths)
+    node = NodeName(host.name)
+    if node != paths.hostname:
+        raise errors.OpPrereqError(
+            f"this node calls itself {paths.hostname}, but resolves to {node}: make both the full name", ECode.ENVIRON
+        )
+    cluster = net.look_up(options.cluster_name, paths)
+    _check_addresses(paths, options, host.ip, cluster)
+    settings = _checked_settings(options)
+    directories.ensure(paths)
+    _check_storage(settings, options)
+    tell(f"making keys and configuration of cluster {cluster.name}")
+    try:
+        keys.create_cluster_keys(paths)
+        config = _configuration(paths, options, settings, node, IPAddress(host.ip), cluster)
+        _write(paths, config)
+        tell("starting daemons")
+        daemons.restart_noded(paths)
+        nodeadd.wait_until_answers(paths, Address(node, host.ip))
+        daemons.start(paths, daemons.MASTERD, "--no-voting", "--yes-do-it")
+        daemons.wait_for_socket(paths.query_socket)
+    except BaseException:
+        _remove_traces(paths)
+        raise
+
+
+# --- checks -------------------------------------------------------------------------
+
+
+def _refuse_existing(paths: Paths) -> None:
+    if os.path.exists(paths.config_file):
+        raise errors.OpPrereqError(
+            f"this node is part of a cluster already: {paths.config_file} exists"
+            " (gnt-cluster destroy removes a cluster)",
+            ECode.STATE,
+        )
+    if os.path.exists(paths.server_cert):
+        raise errors.OpPrereqError(
+            f"this node belongs to a cluster already: {paths.server_cert} exists"
+            " (gnt-node remove takes a node out of its cluster)",
+            ECode.STATE,
+        )
+
+
+def _check_addresses(paths: Paths, options: InitOptions, address: str, cluster: net.Host) -> None:
+    if not net.is_own(address):
+        raise errors.OpPrereqError(
+            f"this node's name {paths.hostname} resolves to {address}, which is not an address of this machine",
+            ECode.ENVIRON,
+        )
+    if net.is_loopback(address) and not paths.is_virtual:
+        raise errors.OpPrereqError(
+            f"this node's name {paths.hostname} resolves to {address}: other nodes could not reach it", ECode.ENVIRON
+        )
+    wanted = 6 if ":" in address else 4
+    if options.primary_ip_version != wanted:
+        raise errors.OpPrereqError(
+            f"primary-ip-version: this node's address {address} is of version {wanted}", ECode.INVAL
+        )
+    if not paths.is_virtual and net.tcp_ping(cluster.ip, daemons.DEFAULT_NODED_PORT, 1.0):
+        raise errors.OpPrereqError(
+            f"cluster name {cluster.name}: its address {cluster.ip} is in use already", ECode.NOTUNIQUE
+        )
+    if options.secondary_ip and not net.is_own(options.secondary_ip):
+        raise errors.OpPrereqError(
+            f"secondary-ip: {options.secondary_ip} is not an address of this machine", ECode.INVAL
+        )
+
+
+def _checked_settings(options: InitOptions) -> dict[str, object]:
+    """Return the given settings, checked with the names the command line knows.
+
+    Raises ParameterError, TypeEnforcementError, OpPrereqError.
+    """
+    settings = {name: value for name, value in options.settings.items() if value is not None}
+    for hypervisor, params in _mapping(settings.get("hvparams")).items():
+        name = type_of(HypervisorName).parse(hypervisor, "hypervisor-parameters")
+        hv.check_filled_hvparams(name, {**hv.hv_defaults(name), **hv.check_hvparams(name, _mapping(params))})
+    checks: Mapping[str, Callable[[Mapping[str, object]], object]] = {
+        "beparams": lambda given: be.check_filled_beparams({**be.be_defaults(), **be.check_beparams(given)}),
+        "nicparams": lambda given: nic.check_filled_nicparams({**nic.nic_defaults(), **nic.check_nicparams(given)}),
+        "ndparams": nd.check_ndparams,
+        "ipolicy": lambda given: ipolicy.check_ipolicy(given, complete=False),
+    }
+    for name, check in checks.items():
+        if name in settings:
+            check(_mapping(settings[name]))
+    if "diskparams" in settings:
+        disk.check_diskparams({name: _mapping(given) for name, given in _mapping(settings["diskparams"]).items()})
+    for name in ("beparams", "nicparams"):
+        if name in settings:
+            settings[name] = {"default": settings[name]}
+    return settings
+
+
+def _check_storage(settings: Mapping[str, object], options: InitOptions) -> None:
+    for name in ("file_storage_dir", "shared_file_storage_dir"):
+        path = settings.get(name)
+        if path and not os.path.isabs(str(path)):
+            raise errors.OpPrereqError(f"{name.replace('_', '-')}: {path} is not an absolute path", ECode.INVAL)
+    templates = _templates(options)
+    if settings.get("volume_group_name") and not {DiskTemplate.PLAIN, DiskTemplate.DRBD} & set(templates):
+        raise errors.OpPrereqError("vg-name: no enabled disk template uses a volume group", ECode.INVAL)
+
+
+def _hypervisors(options: InitOptions) -> list[HypervisorName]:
+    names = [
+        type_of(HypervisorName).parse(name, "enabled-hypervisors")
+        for name in options.enabled_hypervisors or [HypervisorName.FAKE]
+    ]
+    if not names:
+        raise errors.OpPrereqError("enabled-hypervisors: at least one is needed", ECode.INVAL)
+    for name in names:
+        if name not in SUPPORTED_HYPERVISORS:
+            raise errors.OpPrereqError(f"enabled-hypervisors: {name} is not supported by this version", ECode.INVAL)
+    return names
+
+
+def _templates(options: InitOptions) -> list[DiskTemplate]:
+    names = [
+        type_of(DiskTemplate).parse(name, "enabled-disk-templates")
+        for name in options.enabled_disk_templates or [DiskTemplate.FILE, DiskTemplate.DISKLESS]
+    ]
+    if not names:
+        raise errors.OpPrereqError("enabled-disk-templates: at least one is needed", ECode.INVAL)
+    for name in names:
+        if name not in SUPPORTED_TEMPLATES:
+            raise errors.OpPrereqError(f"enabled-disk-templates: {name} is not supported by this version", ECode.INVAL)
+    return names
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+# --- files --------------------------------------------------------------------------
+
+
+def _configuration(
+    paths: Paths,
+    options: InitOptions,
+    settings: Mapping[str, object],
+    node: NodeName,
+    address: IPAddress,
+    cluster: net.Host,
+) -> Config:
+    storage = {
+        "file_storage_dir": paths.file_storage_dir,
+        "shared_file_storage_dir": paths.shared_file_storage_dir,
+    }
+    return initial_config(
+        HostName(cluster.name),
+        FirstNode(
+            node,
+            address,
+            IPAddress(options.secondary_ip) if options.secondary_ip else address,
+            x509.cert_digest(files.read_file(paths.client_cert)),
+        ),
+        MasterAddress(
+            IPAddress(cluster.ip),
+            options.master_netdev or ("lo" if paths.is_virtual else "xen-br0"),
+            options.master_netmask or (128 if ":" in cluster.ip else 32),
+        ),
+        _hypervisors(options),
+        _templates(options),
+        lambda: Uuid(str(UUID(int=secrets.randbits(128), version=4))),
+        Timestamp(time.time()),
+        {**storage, **settings},
+    )
+
+
+def _write(paths: Paths, config: Config) -> None:
+    files.write_file(paths.queue_version, f"{versions.JOB_QUEUE}\n", mode=QUEUE_MODE)
+    files.write_file(paths.queue_serial, "0\n", mode=QUEUE_MODE)
+    ssconf.write_ssconf(paths, ssconf_values(config))
+    files.write_file(paths.config_file, config_text(config), mode=CONFIG_MODE)
+
+
+def _remove_traces(paths: Paths) -> None:
+    """Make the node as it was before, as far as possible."""
+    for daemon in (daemons.MASTERD, daemons.NODED):
+        daemons.stop_quietly(paths, daemon)
+    for path in [*key_files(paths), paths.config_file, *ssconf_files(paths)]:
+        files.remove_file(path, missing_ok=True)
+
+
+def key_files(paths: Paths) -> list[str]:
+    """Return the files that make this node one of a cluster, the telling one first."""
+    return [paths.server_cert, paths.client_cert, paths.rapi_cert, paths.hmac_key, paths.domain_secret]
+
+
+def ssconf_files(paths: Paths) -> list[str]:
+    """Return the ssconf files there are."""
+    return [paths.ssconf_file(key) for key in ssconf.read_all(paths)]

@@ -1,0 +1,40 @@
+"""THE TABLE of logical units, by opcode.  An opcode that is not in it is not supported yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ganeti.masterd.cmdlib.base import LogicalUnit
+from ganeti.masterd.cmdlib.instance.console import LUInstanceConsole
+from ganeti.masterd.cmdlib.instance.create import LUInstanceCreate
+from ganeti.masterd.cmdlib.instance.failover import LUInstanceFailover
+from ganeti.masterd.cmdlib.instance.migrate import LUInstanceMigrate
+from ganeti.masterd.cmdlib.instance.multi_alloc import LUInstanceMultiAlloc
+from ganeti.masterd.cmdlib.instance.query_data import LUInstanceQueryData
+from ganeti.masterd.cmdlib.instance.reboot import LUInstanceReboot
+from ganeti.masterd.cmdlib.instance.reinstall import LUInstanceReinstall
+from ganeti.masterd.cmdlib.instance.remove import LUInstanceRemove
+from ganeti.masterd.cmdlib.instance.rename import LUInstanceRename
+from ganeti.masterd.cmdlib.instance.shutdown import LUInstanceShutdown
+from ganeti.masterd.cmdlib.instance.startup import LUInstanceStartup
+from ganeti.masterd.cmdlib.test.delay import LUTestDelay
+from ganeti.model.opcodes import instance as i
+from ganeti.model.opcodes import test as t
+from ganeti.model.opcodes.base import OpCode
+
+UNITS: Mapping[type[OpCode], type[LogicalUnit[Any, Any]]] = {
+    i.OpInstanceConsole: LUInstanceConsole,
+    i.OpInstanceCreate: LUInstanceCreate,
+    i.OpInstanceFailover: LUInstanceFailover,
+    i.OpInstanceMigrate: LUInstanceMigrate,
+    i.OpInstanceMultiAlloc: LUInstanceMultiAlloc,
+    i.OpInstanceQueryData: LUInstanceQueryData,
+    i.OpInstanceReboot: LUInstanceReboot,
+    i.OpInstanceReinstall: LUInstanceReinstall,
+    i.OpInstanceRemove: LUInstanceRemove,
+    i.OpInstanceRename: LUInstanceRename,
+    i.OpInstanceShutdown: LUInstanceShutdown,
+    i.OpInstanceStartup: LUInstanceStartup,
+    t.OpTestDelay: LUTestDelay,
+}

@@ -1,0 +1,218 @@
+"""Answers queries: rows from the configuration, the queue and the locks, live data only where asked for."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
+
+from ganeti import _autoconf, errors
+from ganeti.errors import ECode
+from ganeti.masterd import gather
+from ganeti.masterd.config.snapshot import Config
+from ganeti.masterd.config.store import ConfigStore
+from ganeti.masterd.jobqueue.job import Job
+from ganeti.masterd.jobqueue.queue import JobQueue
+from ganeti.masterd.locking.manager import LockManager
+from ganeti.masterd.watcher import WatcherPause
+from ganeti.model.enums import QueryResource
+from ganeti.model.query import evaluate
+from ganeti.model.query.evaluate import Answer, Fields, Query
+from ganeti.model.query.fields.cluster import ClusterRow
+from ganeti.model.query.fields.group import group_rows
+from ganeti.model.query.fields.job import JOBS
+from ganeti.model.query.fields.jobfilter import filter_rows
+from ganeti.model.query.fields.network import network_rows
+from ganeti.model.query.fields.os import os_rows
+from ganeti.model.query.names import filter_of_names
+from ganeti.model.query.registry import table_of
+from ganeti.model.query.rows.instance import InstanceRow, instance_rows
+from ganeti.model.query.rows.node import node_rows
+from ganeti.model.query.table import Need
+from ganeti.model.scalars import JobId, NodeName
+from ganeti.rpc.client import NodeRpc
+from ganeti.utils import text
+
+
+T = TypeVar("T")
+
+
+class Queries:
+    """All that can be asked of the master daemon."""
+
+    def __init__(self, config: ConfigStore, rpc: NodeRpc) -> None:
+        self._config = config
+        self._rpc = rpc
+        self._queue: JobQueue | None = None
+        self._locks: LockManager | None = None
+        self._pause: WatcherPause | None = None
+
+    def connect(self, queue: JobQueue, locks: LockManager, pause: WatcherPause) -> None:
+        """Learn of the parts that need queries themselves."""
+        self._queue, self._locks, self._pause = queue, locks, pause
+
+    async def query(self, what: str, fields: Sequence[str], qfilter: object = None) -> Answer:
+        """Answer a query.
+
+        Raises OpPrereqError for an unknown resource, ParameterError for a wrong filter.
+        """
+        query = evaluate.prepare(table_of(what), fields, qfilter)
+        return query.answer(await self._rows(QueryResource(what), query))
+
+    def fields(self, what: str, fields: Sequence[str] | None) -> Fields:
+        """Describe fields of a resource; None means all.
+
+        Raises OpPrereqError for an unknown resource.
+        """
+        return evaluate.query_fields(table_of(what), fields)
+
+    async def named(self, what: QueryResource, names: Sequence[str], fields: Sequence[str]) -> Answer:
+        """Answer a query for these objects, or all, in the order of the names.
+
+        Raises OpPrereqError for a name or field that is not known.
+        """
+        table = table_of(what)
+        unknown = [name for name in fields if name not in table.fields]
+        if unknown:
+            raise errors.OpPrereqError(f"unknown output fields: {', '.join(unknown)}", ECode.INVAL)
+        full = [_full_name(what, name, _names_of(what, self._config.current)) for name in names]
+        wanted = filter_of_names(full, "name")
+        query = evaluate.prepare(table, fields, wanted)
+        rows = await self._rows(what, query)
+        if full:
+            place = {name: index for index, name in enumerate(full)}
+            name_of = table.field("name").get
+            rows = sorted(rows, key=lambda row: place.get(str(name_of(row)), len(place)))
+        return query.answer(rows)
+
+    async def jobs(self, ids: Sequence[JobId] | None, fields: Sequence[str]) -> list[list[object] | None]:
+        """Return the values of fields of jobs, None for one that is not there.
+
+        Raises OpPrereqError for a field that is not known.
+        """
+        queue = _connected(self._queue)
+        query = _job_query(tuple(fields))
+        if ids is None:
+            return [query.values(job) for job in queue.jobs()]
+        found = [await queue.find(job_id) for job_id in ids]
+        return [query.values(job) if job else None for job in found]
+
+    def job_values(self, job: Job, fields: Sequence[str]) -> Sequence[object]:
+        """Return the values of fields of one job.
+
+        Raises OpPrereqError for a field that is not known.
+        """
+        return _job_query(tuple(fields)).values(job)
+
+    # --- rows by resource ---------------------------------------------------------------
+
+    async def _rows(self, what: QueryResource, query: Query[Any]) -> Sequence[Any]:
+        config = self._config.current
+        match what:
+            case QueryResource.INSTANCE:
+                return await self._instances(config, query)
+            case QueryResource.NODE:
+                return await self._nodes(config, query)
+            case QueryResource.JOB:
+                return await self._jobs(query)
+            case QueryResource.LOCK:
+                return _connected(self._locks).dump()
+            case QueryResource.CLUSTER:
+                return [self._cluster(config)]
+            case QueryResource.OS:
+                return os_rows(config.cluster, await gather.os_definitions(self._rpc, config))
+        rows = _FROM_CONFIG.get(what)
+        if rows is None:
+            raise errors.OpPrereqError(f"cannot query {what}: not supported by this version", ECode.INVAL)
+        return rows(config)
+
+    async def _instances(self, config: Config, query: Query[Any]) -> Sequence[InstanceRow]:
+        only = _only(query, config.instance_names())
+        rows = instance_rows(config, only=only)
+        if not query.filter_asks:
+            rows = query.matching(rows)
+        if not query.asks:
+            return rows
+        chosen = [row.instance for row in rows]
+        uuids = {instance.primary_node for instance in chosen if instance.primary_node}
+        # An instance may run where it should not: to see that, all nodes are asked when all instances are.
+        nodes = config.online_nodes() if only is None else [config.nodes[uuid] for uuid in uuids]
+        running = await gather.running_instances(self._rpc, config, nodes)
+        shown = None
+        if Need.CONSOLE in query.asks:
+            shown = await gather.consoles(self._rpc, config, chosen, running)
+        answers = {uuid: running.get(uuid) for uuid in [*uuids, *(node.uuid for node in nodes)]}
+        return instance_rows(config, only=[i.name for i in chosen], answers=answers, consoles=shown)
+
+    async def _nodes(self, config: Config, query: Query[Any]) -> Sequence[Any]:
+        only = _only(query, config.node_names())
+        rows = node_rows(config, only=only)
+        if not query.filter_asks:
+            rows = query.matching(rows)
+        if Need.LIVE not in query.asks:
+            return rows
+        answers = await gather.node_figures(self._rpc, config, [row.node for row in rows])
+        return node_rows(config, only=[row.node.name for row in rows], answers=answers)
+
+    async def _jobs(self, query: Query[Any]) -> Sequence[Job]:
+        queue = _connected(self._queue)
+        if query.names is None:
+            return queue.jobs()
+        found = [await queue.find(JobId(int(name))) for name in query.names if name.isdigit()]
+        return [job for job in found if job is not None]
+
+    def _cluster(self, config: Config) -> ClusterRow:
+        return ClusterRow(
+            config.cluster,
+            NodeName(config.master.name),
+            _autoconf.VERSION,
+            _autoconf.VCS_VERSION,
+            [platform.architecture()[0], platform.machine()],
+            _connected(self._queue).drained,
+            _connected(self._pause).until(),
+        )
+
+
+_FROM_CONFIG: dict[QueryResource, Callable[[Config], Sequence[Any]]] = {
+    QueryResource.GROUP: group_rows,
+    QueryResource.NETWORK: network_rows,
+    QueryResource.FILTER: filter_rows,
+}
+
+
+def _names_of(what: QueryResource, config: Config) -> Sequence[str]:
+    names: dict[QueryResource, Callable[[], Sequence[str]]] = {
+        QueryResource.INSTANCE: config.instance_names,
+        QueryResource.NODE: config.node_names,
+        QueryResource.GROUP: config.group_names,
+        QueryResource.NETWORK: config.network_names,
+    }
+    return names[what]()
+
+
+def _full_name(what: QueryResource, name: str, known: Sequence[str]) -> str:
+    found = text.match_name(name, known)
+    if found is None:
+        raise errors.OpPrereqError(f"{what} {name!r} is not known", ECode.NOENT)
+    return found
+
+
+def _only(query: Query[Any], known: Sequence[str]) -> Collection[str] | None:
+    """Return the full names of those a query asks for, None when it must look at all."""
+    if query.names is None:
+        return None
+    found = (text.match_name(name, known) for name in query.names)
+    return {name for name in found if name is not None}
+
+
+def _job_query(fields: tuple[str, ...]) -> Query[Any]:
+    unknown = [name for name in fields if name not in JOBS.fields]
+    if unknown:
+        raise errors.OpPrereqError(f"unknown output fields: {', '.join(unknown)}", ECode.INVAL)
+    return evaluate.prepare(JOBS, fields)
+
+
+def _connected(part: T | None) -> T:
+    if part is None:
+        raise errors.ProgrammerError("queries are asked before the daemon is wired")
+    return part
