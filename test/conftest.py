@@ -70,16 +70,22 @@ def _descriptors() -> dict[int, str]:
 
 
 def _processes() -> dict[int, str]:
-    """Return what this run started and still runs, daemons included: pid -> command line."""
+    """Return what this run started and still runs: pid -> command line.
+
+    Daemons are known by the mark in the environment they were started with, forks
+    (which have the environment of their parent's start) by their parent.
+    """
     mark = f"{_MARK}={os.environ[_MARK]}".encode()
     found = {}
     for name in os.listdir("/proc"):
         if name.isdigit() and int(name) != os.getpid():
-            # gone meanwhile, or somebody else's
-            with contextlib.suppress(OSError):
-                with open(f"/proc/{name}/environ", "rb") as file:
-                    if mark not in file.read().split(b"\0"):
-                        continue
-                with open(f"/proc/{name}/cmdline", "rb") as file:
-                    found[int(name)] = file.read().replace(b"\0", b" ").decode(errors="replace").strip()
+            with contextlib.suppress(OSError):  # gone meanwhile, or somebody else's
+                is_child = int(_read(name, "stat").rpartition(b")")[2].split()[1]) == os.getpid()
+                if is_child or mark in _read(name, "environ").split(b"\0"):
+                    found[int(name)] = _read(name, "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
     return found
+
+
+def _read(pid: str, name: str) -> bytes:
+    with open(f"/proc/{pid}/{name}", "rb") as file:
+        return file.read()
