@@ -132,8 +132,8 @@ class NodeContext:
         owner, _, inside = path[len(paths.cluster_dir) + 1 :].partition("/")
         if not inside or not os.path.isdir(paths.for_node(owner).data_dir):
             raise errors.FileStoragePathError(
-                f"cannot use file storage path {path} on {self.name}: it is in the directory of the virtual cluster, "
-                f"but in no node; write it as seen from inside a node, such as {paths.file_storage_dir[len(paths.root) :]}"
+                f"cannot use file storage path {path} on {self.name}: it is in the directory of the virtual cluster "
+                f"but in no node; write it as seen from inside a node ({paths.file_storage_dir[len(paths.root) :]}/...)"
             )
         return f"{paths.root}/{inside}"
 

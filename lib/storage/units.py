@@ -86,7 +86,10 @@ class FileUnits(UnitKind):
             path = self._local(name)
             total = None if self.SHARED else self.host.disk_total()
             if not os.path.isdir(path):
-                return self._unusable(name, "no such directory")
+                # a virtual node's space does not depend on its file system: its first disk makes the directory
+                if total is None or path not in self._allowed():
+                    return self._unusable(name, "no such directory")
+                path = _existing_parent(path)
             space: Space = space_of(path, self._allowed(), total)
         except (OSError, errors.FileStoragePathError) as err:
             return self._unusable(name, str(err))
@@ -170,6 +173,12 @@ class DisklessUnits(UnitKind):
 
     def unit(self, name: str) -> Unit:
         return Unit(self.TYPE, name, None, None, None, True, None)
+
+
+def _existing_parent(path: str) -> str:
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
 
 
 KINDS: Mapping[StorageType, type[UnitKind]] = {kind.TYPE: kind for kind in (FileUnits, SharedFileUnits, DisklessUnits)}

@@ -55,11 +55,20 @@ def test_every_form_of_a_path_means_the_same_file(node: VirtualNode, form: str) 
     assert create(node, path) == local
 
 
-def test_path_inside_another_virtual_node_is_refused(node: VirtualNode) -> None:
-    path = f"{node.paths.cluster_dir}/node2.example.com/srv/ganeti/file-storage/web1/disk0"
+def test_path_set_on_another_virtual_node_means_the_same_place_in_this_one(node: VirtualNode) -> None:
+    other = make_node(node.paths.for_node("node2.example.com"))
 
-    with pytest.raises(errors.FileStoragePathError, match="inside another virtual node"):
-        create(node, path)
+    path = create(node, f"{other.paths.file_storage_dir}/web1/disk0")
+
+    assert path == f"{node.paths.file_storage_dir}/web1/disk0"
+
+
+@pytest.mark.parametrize("where", ["etc/hosts", "srv/ganeti/shared-file-storage/disk0", "node2.example.com"])
+def test_path_in_the_cluster_directory_but_in_no_node_is_refused(node: VirtualNode, where: str) -> None:
+    make_node(node.paths.for_node("node2.example.com"))
+
+    with pytest.raises(errors.FileStoragePathError, match="but in no node; write it as seen from inside a node"):
+        create(node, f"{node.paths.cluster_dir}/{where}")
 
 
 def test_shared_disk_is_the_same_file_on_every_virtual_node(node: VirtualNode) -> None:

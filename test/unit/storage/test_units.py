@@ -39,11 +39,17 @@ def test_units_of_a_node_are_its_allowed_directories(node: VirtualNode) -> None:
 
 
 def test_missing_directory_is_listed_with_its_problem(node: VirtualNode) -> None:
+    (unit,) = file_units(node).units([f"{DIRECTORY}/web9"])
+
+    assert (unit.size, unit.allocatable, unit.problem) == (None, False, "no such directory")
+
+
+def test_virtual_node_has_its_space_before_its_first_disk(node: VirtualNode) -> None:
     os.rmdir(node.paths.file_storage_dir)
 
     (unit,) = file_units(node).units([DIRECTORY])
 
-    assert (unit.size, unit.allocatable, unit.problem) == (None, False, "no such directory")
+    assert (unit.free, unit.problem) == (100, None)
 
 
 def test_forbidden_directory_is_listed_with_its_problem(node: VirtualNode) -> None:
