@@ -44,7 +44,8 @@ def upgrade(data: Mapping[str, Any]) -> Data:
         raise errors.ConfigVersionMismatch(versions.CONFIG, version)
     result: Data = {**data, "version": versions.CONFIG}
     for section in ("nodes", "nodegroups", "instances", "networks", "disks", "filters"):
-        result[section] = _each(result.get(section) or {}, section, lambda record, _path: record)
+        found = result.get(section)
+        result[section] = _each({} if found is None else found, section, lambda record, _path: record)
     result["cluster"] = _object(result.get("cluster"), "cluster")
     new_uuid = _uuid_maker(str(result["cluster"].get("uuid", "")))
     if version < _UUIDS_SINCE:

@@ -45,6 +45,7 @@ def _of_cluster(config: Config) -> Values:
     cluster = config.cluster
     return {
         "cluster_name": cluster.cluster_name,
+        "cluster_uuid": cluster.uuid,
         "cluster_tags": _lines(sorted(cluster.tags)),
         "enabled_user_shutdown": str(cluster.enabled_user_shutdown),
         "file_storage_dir": cluster.file_storage_dir,
