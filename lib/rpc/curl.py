@@ -9,6 +9,7 @@ are not checked: a node is whoever holds a certificate of the cluster, addresses
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ _PEM_LIMIT = 1024 * 1024
 _DAEMON_LINE = f"{DAEMON_HEADER}:".lower().encode()
 # Close before the node does: a request never meets a connection that is being closed.
 IDLE_SECONDS = 60
+# A connection used within the last second curl takes again without looking whether it is still open.
+BLIND_SECONDS = 1.1
 
 _LOST = frozenset(
     {
@@ -32,6 +35,17 @@ _LOST = frozenset(
         pycurl.E_ABORTED_BY_CALLBACK,
     }
 )
+
+
+def is_quiet(connection: int) -> bool:
+    """Tell whether a connection not in use is as it should be: open, with nothing to be read.
+
+    A request sent into a connection that the daemon has closed, because it was restarted,
+    would count as lost on the way.
+    """
+    poll = select.poll()
+    poll.register(connection, select.POLLIN | select.POLLRDHUP)
+    return not poll.poll(0)
 
 
 class Credentials(NamedTuple):
@@ -95,6 +109,8 @@ class Transfer:
         self._parts: list[bytes] = []
         self._daemon = ""
         self.sent = False
+        #: descriptor of the connection that brought the last answer, -1 when it is closed
+        self.connection = -1
         #: called once when the connection of the next transfer stands, or the transfer ends
         self.on_connected: Callable[[], None] | None = None
         self.handle = handle = pycurl.Curl()
@@ -117,9 +133,11 @@ class Transfer:
         ):
             handle.setopt(option, value)
 
-    def prepare(self, request: Request, credentials: Credentials) -> None:
-        """Set the handle up for a request."""
+    def prepare(self, request: Request, credentials: Credentials, *, alone: bool = False) -> None:
+        """Set the handle up for a request; `alone` on a connection of its own, not kept."""
         handle = self.handle
+        handle.setopt(pycurl.FRESH_CONNECT, alone)
+        handle.setopt(pycurl.FORBID_REUSE, alone)
         if credentials is not self._credentials:
             handle.setopt(pycurl.CAINFO_BLOB, credentials.ca)
             handle.setopt(pycurl.SSLCERT_BLOB, credentials.client)
@@ -128,6 +146,7 @@ class Transfer:
         self._parts = []
         self._daemon = ""
         self.sent = False
+        self.connection = -1
         handle.setopt(pycurl.URL, self._base + request.path)
         handle.setopt(pycurl.HTTPHEADER, [*request.headers, "Content-Type: application/json", "Expect:", "Accept:"])
         handle.setopt(pycurl.POSTFIELDS, request.body)
@@ -143,6 +162,8 @@ class Transfer:
         """Return the answer of a transfer that succeeded."""
         body = b"".join(self._parts)
         self._parts = []
+        # Now: once the handle has left its multi, curl does not tell any more.
+        self.connection = self.handle.getinfo(pycurl.ACTIVESOCKET)
         return Response(self.handle.getinfo(pycurl.RESPONSE_CODE), self._daemon, body)
 
     def loss(self, code: int, message: str) -> Loss:

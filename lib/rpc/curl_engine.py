@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
+from collections.abc import Container
 
 import pycurl
 from ganeti import errors
-from ganeti.rpc.curl import IDLE_SECONDS, CredentialFiles, Credentials, Transfer
+from ganeti.rpc.curl import BLIND_SECONDS, IDLE_SECONDS, CredentialFiles, Credentials, Transfer, is_quiet
 from ganeti.rpc.result import Phase
 from ganeti.rpc.transport import ANSWER_LIMIT, Endpoint, Loss, Request, Response, Times
 
@@ -66,19 +67,33 @@ class _Peer:
         self.transfers: list[Transfer] = []
         self._idle = 0
         self._last_used = 0.0
+        #: descriptors of connections that were kept when last used
+        self._kept: set[int] = set()
+        self._blind_until = 0.0
 
-    def take_idle(self, now: float) -> bool:
-        """Claim a kept connection; False when, as far as we know, there is none."""
+    def is_blind(self, now: float) -> bool:
+        """Tell whether curl may still take a connection for open which is not."""
+        return now < self._blind_until
+
+    def take_idle(self, now: float, in_use: Container[int]) -> bool:
+        """Claim a kept connection; False when, as far as we know, there is none that works."""
         if now - self._last_used >= IDLE_SECONDS:
             self._idle = 0
+            self._kept.clear()
+        if any(fd not in in_use and not is_quiet(fd) for fd in self._kept):
+            self._blind_until = now + BLIND_SECONDS
+            self._idle = 0
+            self._kept.clear()
         if self._idle == 0:
             return False
         self._idle -= 1
         return True
 
-    def keep(self, now: float) -> None:
+    def keep(self, now: float, connection: int) -> None:
         """Note that a connection stays open, for now without use."""
-        self._idle += 1
+        if connection != -1:
+            self._idle += 1
+            self._kept.add(connection)
         self._last_used = now
 
 
@@ -119,7 +134,7 @@ class CurlEngine:
         loop = self._loop = asyncio.get_running_loop()
         await turns.take()
         try:
-            if peer.take_idle(loop.time()):
+            if peer.take_idle(loop.time(), self._watched):
                 return await self._transfer(endpoint, peer, request, None)
             await self._handshakes.take()
             return await self._transfer(endpoint, peer, request, self._handshakes)
@@ -137,7 +152,9 @@ class CurlEngine:
             if transfer is None:
                 transfer = Transfer(endpoint, self._connect_timeout, self._answer_limit)
             try:
-                transfer.prepare(request, self._current_credentials(loop.time()))
+                now = loop.time()
+                alone = peer.is_blind(now)
+                transfer.prepare(request, self._current_credentials(now), alone=alone)
             except errors.X509CertError as err:
                 return Loss(Phase.REFUSED, str(err), False)
             if handshakes is not None:
@@ -149,8 +166,8 @@ class CurlEngine:
             self._transfers[handle] = transfer
             self._multi.add_handle(handle)
             result = await done
-            if isinstance(result, Response):
-                peer.keep(loop.time())
+            if isinstance(result, Response) and not alone:
+                peer.keep(loop.time(), transfer.connection)
             return result
         finally:
             if handshakes is not None:

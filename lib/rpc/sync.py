@@ -9,7 +9,7 @@ import pycurl
 from ganeti import errors
 from ganeti.model.scalars import NodeName
 from ganeti.procedure import Procedure
-from ganeti.rpc.curl import CredentialFiles, Transfer
+from ganeti.rpc.curl import CredentialFiles, Transfer, is_quiet
 from ganeti.rpc.result import Failure, NodeResult, Phase
 from ganeti.rpc.transport import (
     ANSWER_LIMIT,
@@ -46,7 +46,8 @@ class Caller:
         self._cluster_uuid = cluster_uuid
         self._times = times or Times()
         self._daemon = ""
-        self._transfer = Transfer(endpoint, self._times.connect, ANSWER_LIMIT)
+        self._endpoint = endpoint
+        self._transfer = self._new_transfer()
 
     def call(self, proc: Procedure[P, R], *args: P.args, **kwargs: P.kwargs) -> NodeResult[R]:
         """Call the node."""
@@ -81,8 +82,14 @@ class Caller:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def _new_transfer(self) -> Transfer:
+        return Transfer(self._endpoint, self._times.connect, ANSWER_LIMIT)
+
     def _send(self, request: Request) -> Response | Loss:
         transfer = self._transfer
+        if transfer.connection != -1 and not is_quiet(transfer.connection):
+            transfer.handle.close()
+            transfer = self._transfer = self._new_transfer()
         try:
             transfer.prepare(request, self._credentials.load())
             transfer.handle.perform()

@@ -1,0 +1,390 @@
+"""A real node daemon and real clients: what holds when one of them is frozen, killed or rude."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+from ganeti.clock import SystemClock
+from ganeti.model.scalars import NodeName
+from ganeti.rpc.client import Address, NodeRpc
+from ganeti.rpc.curl_engine import CurlEngine
+from ganeti.rpc.result import Phase
+from ganeti.rpc.transport import Call, Endpoint, Loss, Request, Response, Times, start_request
+from ganeti.utils import process
+
+from test.support import node_calls as p
+from test.support.node_daemon import DaemonProcess, children_of, credentials, make_node
+
+NODE = NodeName("node1.example.com")
+QUICK = Times(connect=2, first=0.5, again=1, grace=2, patience=0.5, pause=0.05)
+
+
+class Master:
+    """A client of one or more daemons."""
+
+    def __init__(self, daemon: DaemonProcess) -> None:
+        self.engine = CurlEngine(credentials(daemon.paths), QUICK)
+        self.rpc = NodeRpc(self.engine, SystemClock(), "", port=daemon.endpoint.port, times=QUICK)
+        self.node = Address(NODE, daemon.endpoint.host)
+
+
+def run(daemon: DaemonProcess, test: Callable[[Master], Awaitable[None]]) -> None:
+    """Run a test with a client that leaves no descriptor behind."""
+
+    async def guarded() -> None:
+        before = len(os.listdir("/proc/self/fd"))
+        master = Master(daemon)
+        try:
+            await test(master)
+        finally:
+            await master.rpc.close()
+        assert len(os.listdir("/proc/self/fd")) == before
+
+    asyncio.run(guarded())
+
+
+@pytest.fixture
+def daemon(tmp_path: pathlib.Path) -> Iterator[DaemonProcess]:
+    with DaemonProcess(make_node(str(tmp_path)), body=1_000_000, body_seconds=0.5, idle_seconds=1) as found:
+        yield found
+
+
+def sockets_of(pid: int) -> int:
+    found = 0
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found += os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:")
+    return found
+
+
+async def until(true: Callable[[], bool]) -> None:
+    while not true():
+        await asyncio.sleep(0.005)
+
+
+def connect(daemon: DaemonProcess) -> ssl.SSLSocket:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_verify_locations(daemon.paths.server_cert)
+    context.load_cert_chain(daemon.paths.server_cert)
+    plain = socket.create_connection(daemon.endpoint, timeout=20)
+    return context.wrap_socket(plain)
+
+
+def test_connection_is_kept(daemon: DaemonProcess) -> None:
+    async def test(master: Master) -> None:
+        await master.rpc.call(master.node, p.echo, 1)
+        before = sockets_of(daemon.pid)
+
+        for number in range(20):
+            await master.rpc.call(master.node, p.echo, number)
+
+        assert sockets_of(daemon.pid) == before
+
+    run(daemon, test)
+
+
+def test_many_calls_at_once_are_all_answered_and_bounded(daemon: DaemonProcess) -> None:
+    async def test(master: Master) -> None:
+        before = sockets_of(daemon.pid)
+
+        results = await asyncio.gather(*[master.rpc.call(master.node, p.echo, n) for n in range(200)])
+
+        assert [result.unwrap("echo") for result in results] == list(range(200))
+        assert sockets_of(daemon.pid) - before <= 16
+
+    run(daemon, test)
+
+
+def test_daemon_leaks_neither_descriptors_nor_processes(daemon: DaemonProcess) -> None:
+    async def test(master: Master) -> None:
+        await master.rpc.call(master.node, p.echo, 0)
+        await until(lambda: children_of(daemon.pid) == [])
+        before = len(os.listdir(f"/proc/{daemon.pid}/fd"))
+
+        for _ in range(30):
+            await master.rpc.call(master.node, p.echo, 0)
+            await master.rpc.call(master.node, p.die, int(signal.SIGKILL))
+
+        await until(lambda: children_of(daemon.pid) == [])
+        assert len(os.listdir(f"/proc/{daemon.pid}/fd")) == before
+
+    run(daemon, test)
+
+
+def test_frozen_daemon_does_not_hold_up_calls_to_others(daemon: DaemonProcess, tmp_path: pathlib.Path) -> None:
+    other = DaemonProcess(make_node(str(tmp_path / "other")), "127.0.2.9")
+    other.endpoint = Endpoint("127.0.2.9", daemon.endpoint.port)
+
+    async def test(master: Master) -> None:
+        nodes = [master.node, Address(NodeName("node2"), "127.0.2.9")]
+        assert all(result.ok for result in (await master.rpc.call_many(nodes, p.echo, 1)).values())
+        daemon.signal(signal.SIGSTOP)
+
+        results = await master.rpc.call_many(nodes, p.echo, 2)
+
+        failure = results[NODE].failure
+        assert failure is not None and failure.phase is Phase.TIMEOUT and failure.uncertain
+        assert "did not answer within" in str(failure)
+        assert results[NodeName("node2")].value == 2
+
+    with other:
+        run(daemon, test)
+
+
+def test_frozen_daemon_is_used_again_when_it_goes_on(daemon: DaemonProcess) -> None:
+    async def test(master: Master) -> None:
+        daemon.signal(signal.SIGSTOP)
+        assert not (await master.rpc.call(master.node, p.echo, 1)).ok
+        daemon.signal(signal.SIGCONT)
+
+        assert (await master.rpc.call(master.node, p.echo, 2)).value == 2
+
+    run(daemon, test)
+
+
+def test_call_whose_end_nobody_waits_for_is_carried_out(daemon: DaemonProcess, tmp_path: pathlib.Path) -> None:
+    async def test(master: Master) -> None:
+        log = tmp_path / "log"
+
+        assert (await master.rpc.start(master.node, p.append, str(log))).ok
+
+        await until(log.exists)
+
+    run(daemon, test)
+
+
+def test_repeated_request_runs_once(daemon: DaemonProcess, tmp_path: pathlib.Path) -> None:
+    async def test(master: Master) -> None:
+        log, go = tmp_path / "log", tmp_path / "go"
+        body = f'["{log}","{go}"]'.encode()
+        request = start_request(Call("append_and_wait", body, 60, ""), "key1", 20, 20)
+        sent = [asyncio.create_task(master.engine.send(daemon.endpoint, request)) for _ in range(3)]
+        await until(log.exists)
+        sent[0].cancel()
+        go.touch()
+
+        answers = await asyncio.gather(*sent[1:])
+        later = await master.engine.send(daemon.endpoint, request)
+
+        assert all(isinstance(answer, Response) and answer.status == 200 for answer in (*answers, later))
+        assert len({answer.body for answer in (*answers, later) if isinstance(answer, Response)}) == 1
+        assert len(log.read_text().splitlines()) == 1
+
+    run(daemon, test)
+
+
+def test_restarted_daemon_does_not_run_a_repeated_request(daemon: DaemonProcess, tmp_path: pathlib.Path) -> None:
+    async def test(master: Master) -> None:
+        log = tmp_path / "log"
+        first = await master.engine.send(daemon.endpoint, Request("/echo", (), b"[1]", 10))
+        assert isinstance(first, Response)
+        daemon.kill()
+        daemon.start()
+        call = Call("append", f'["{log}"]'.encode(), 60, "")
+
+        answer = await master.engine.send(daemon.endpoint, start_request(call, "key1", 5, 10, first.daemon))
+
+        assert isinstance(answer, Response) and answer.status == 409
+        assert b"restarted" in answer.body and not log.exists()
+
+    run(daemon, test)
+
+
+def test_daemon_restarted_between_calls_is_called_anew(daemon: DaemonProcess) -> None:
+    async def test(master: Master) -> None:
+        await asyncio.gather(*[master.rpc.call(master.node, p.echo, n) for n in range(5)])
+        daemon.kill()
+        daemon.start()
+
+        results = await asyncio.gather(*[master.rpc.call(master.node, p.echo, n) for n in range(20)])
+
+        assert [result.unwrap("echo") for result in results] == list(range(20))
+
+    run(daemon, test)
+
+
+def test_daemon_killed_during_a_call_takes_its_function_process_along(
+    daemon: DaemonProcess, tmp_path: pathlib.Path
+) -> None:
+    async def test(master: Master) -> None:
+        log = tmp_path / "log"
+        call = asyncio.create_task(master.rpc.call(master.node, p.append_and_wait, str(log), str(tmp_path / "never")))
+        await until(lambda: log.exists() and log.read_text().endswith("\n"))
+        daemon.kill()
+
+        result = await call
+
+        assert result.failure is not None and result.failure.uncertain
+        assert result.failure.phase is Phase.UNREACHABLE
+        await until(lambda: not process.is_alive(int(log.read_text())))
+
+    run(daemon, test)
+
+
+def test_end_of_the_daemon_answers_calls_and_leaves_no_process(daemon: DaemonProcess, tmp_path: pathlib.Path) -> None:
+    async def test(master: Master) -> None:
+        started = tmp_path / "pid"
+        script = f"echo $$ > {started}.new; mv {started}.new {started}; exec sleep 600"
+        call = asyncio.create_task(master.rpc.call(master.node, p.run_script, script))
+        await until(started.exists)
+        daemon.signal(signal.SIGTERM)
+
+        result = await call
+
+        assert "signal SIGTERM" in str(result.failure)
+        assert daemon.wait() == 0
+        await until(lambda: not process.is_alive(int(started.read_text())))
+
+    run(daemon, test)
+
+
+def test_call_that_ends_the_daemon_is_answered_first(daemon: DaemonProcess) -> None:
+    async def test(master: Master) -> None:
+        result = await master.rpc.call(master.node, p.leave, "Shutdown scheduled")
+
+        assert result.value == "Shutdown scheduled"
+        assert daemon.wait() == 0
+
+    run(daemon, test)
+
+
+def test_call_given_up_does_not_disturb_the_next(daemon: DaemonProcess, tmp_path: pathlib.Path) -> None:
+    async def test(master: Master) -> None:
+        file = tmp_path / "go"
+        call = asyncio.create_task(master.rpc.call(master.node, p.wait_for_file, str(file)))
+        await until(lambda: children_of(daemon.pid) != [])
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+        assert (await master.rpc.call(master.node, p.echo, 1)).value == 1
+        file.touch()
+
+    run(daemon, test)
+
+
+def test_offline_node_is_not_called_unless_the_call_is_meant_to(daemon: DaemonProcess) -> None:
+    async def test(master: Master) -> None:
+        node = master.node._replace(offline=True)
+
+        refused = await master.rpc.call(node, p.echo, 1)
+
+        assert refused.failure is not None and refused.failure.phase is Phase.OFFLINE
+        assert (await master.rpc.call(node, p.greet, "you")).value == "hello you"
+
+    run(daemon, test)
+
+
+def test_each_node_gets_its_own_arguments(daemon: DaemonProcess) -> None:
+    async def test(master: Master) -> None:
+        second = Address(NodeName("node2"), "127.0.0.1")
+
+        results = await master.rpc.call_each(p.greet, [(master.node, ["one"]), (second, ["two"])])
+
+        assert [result.value for result in results.values()] == ["hello one", "hello two"]
+
+    run(daemon, test)
+
+
+def test_half_a_body_is_not_waited_for(daemon: DaemonProcess) -> None:
+    with connect(daemon) as rude:
+        rude.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n[1")
+
+        answer = rude.recv(1000)
+
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        while rude.recv(1000):
+            pass
+
+
+def test_half_a_head_is_not_waited_for(daemon: DaemonProcess) -> None:
+    with connect(daemon) as rude:
+        rude.sendall(b"POST /echo HTTP/1.1\r\nHost:")
+
+        assert rude.recv(1000) == b""
+
+
+def test_huge_body_is_refused_before_it_is_sent(daemon: DaemonProcess) -> None:
+    with connect(daemon) as rude:
+        rude.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000000\r\n\r\n[")
+
+        assert rude.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_endless_body_is_cut_off(daemon: DaemonProcess) -> None:
+    chunk = b"%x\r\n%s\r\n" % (400_000, b"x" * 400_000)
+    with connect(daemon) as rude:
+        rude.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + 3 * chunk)
+
+        assert rude.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize(
+    ("request_head", "status"),
+    [
+        (b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n", b"405"),
+        (b"POST /WaitForFunction HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]", b"400"),
+        (b'POST /WaitForFunction HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n["1:2", 1]', b"404"),
+        (b"POST /echo HTTP/1.1\r\nHost: x\r\nX-Ganeti-Wait: nan\r\nContent-Length: 3\r\n\r\n[1]", b"400"),
+        (b"POST /echo HTTP/1.1\r\nHost: x\r\nX-Ganeti-Call: %s\r\nContent-Length: 3\r\n\r\n[1]" % (b"k" * 300), b"400"),
+        (b"\x00\x01\x02\r\n\r\n", b"400"),
+        (b"POST /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n", b"400"),
+    ],
+)
+def test_rubbish_is_answered_with_a_status(daemon: DaemonProcess, request_head: bytes, status: bytes) -> None:
+    with connect(daemon) as rude:
+        rude.sendall(request_head)
+
+        assert rude.recv(1000).split(b" ")[1] == status
+
+
+def test_client_without_certificate_is_not_served(daemon: DaemonProcess) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_verify_locations(daemon.paths.server_cert)
+
+    answer = b""
+    # With TLS 1.3 the client learns only when it reads that it is not wanted.
+    with socket.create_connection(daemon.endpoint, timeout=20) as plain, contextlib.suppress(OSError):
+        with context.wrap_socket(plain) as rude:
+            rude.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n[1]")
+            answer = rude.recv(1000)
+
+    assert answer == b""
+
+
+def test_old_tls_is_not_spoken(daemon: DaemonProcess) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_verify_locations(daemon.paths.server_cert)
+    context.load_cert_chain(daemon.paths.server_cert)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning):
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+        context.minimum_version = ssl.TLSVersion.TLSv1
+
+    with socket.create_connection(daemon.endpoint, timeout=20) as plain, pytest.raises((ssl.SSLError, OSError)):
+        context.wrap_socket(plain)
+
+
+def test_engine_tells_a_lost_connection(daemon: DaemonProcess) -> None:
+    async def test(master: Master) -> None:
+        call = Call("wait_for_file", b'["/nowhere"]', 60, "")
+        sent = asyncio.create_task(master.engine.send(daemon.endpoint, start_request(call, "key1", 20, 20)))
+        await until(lambda: children_of(daemon.pid) != [])
+        daemon.kill()
+
+        loss = await sent
+
+        assert isinstance(loss, Loss) and loss.sent and loss.phase is Phase.UNREACHABLE
+
+    run(daemon, test)
