@@ -6,7 +6,6 @@ their own, so that a deadline ends all they started.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import enum
 import errno
@@ -28,7 +27,7 @@ OUTPUT_LIMIT = 16 * 1024 * 1024
 SEARCH_PATH = "/sbin:/bin:/usr/sbin:/usr/bin"
 
 _CHUNK = 65536
-_SECONDS_TO_END = 5.0
+SECONDS_TO_END = 5.0
 _PART_NAME = re.compile(r"[a-zA-Z0-9_-]+", re.ASCII)
 
 
@@ -67,7 +66,7 @@ class RunResult(NamedTuple):
         return f"ended with exit code {self.exit_code}"
 
 
-class _Started:
+class Started:
     """A program that runs, and what it wrote so far; knows nothing of how one waits."""
 
     def __init__(
@@ -101,6 +100,12 @@ class _Started:
         except BrokenPipeError:
             self.to_write = self.to_write[:0]
         return not self.to_write
+
+    def close_stdin(self) -> None:
+        """Let the program see the end of its input."""
+        if self.child.stdin is not None:
+            self.child.stdin.close()
+        self.stdin_fd = -1
 
     def drain(self, fd: int) -> bool:
         """Read what is there; True at the end of the pipe."""
@@ -154,7 +159,7 @@ class _Started:
             self.pid_fd = -1
 
 
-def _start(
+def start(
     argv: Sequence[str],
     env: Mapping[str, str] | None,
     cwd: str | None,
@@ -162,7 +167,11 @@ def _start(
     timeout: float | None,
     output_file: str | None,
     reset_env: bool,
-) -> _Started:
+) -> Started:
+    """Start a program, for `run` here and in `process_async`; see there.
+
+    Raises CommandError.
+    """
     data = stdin.encode() if isinstance(stdin, str) else stdin or b""
     environ = {} if reset_env else {**os.environ, "LC_ALL": "C"}
     environ.update(env or {})
@@ -184,7 +193,7 @@ def _start(
     finally:
         if output_file:
             os.close(output)
-    return _Started(argv, child, data, timeout)
+    return Started(argv, child, data, timeout)
 
 
 def run(
@@ -205,7 +214,7 @@ def run(
 
     Raises CommandError when it cannot be started.
     """
-    started = _start(argv, env, cwd, stdin, timeout, output_file, reset_env)
+    started = start(argv, env, cwd, stdin, timeout, output_file, reset_env)
     try:
         with selectors.DefaultSelector() as selector:
             for fd in started.read:
@@ -220,7 +229,7 @@ def run(
         raise
 
 
-def _wait_with(selector: selectors.BaseSelector, started: _Started) -> None:
+def _wait_with(selector: selectors.BaseSelector, started: Started) -> None:
     deadline = None if started.timeout is None else time.monotonic() + started.timeout
     while True:
         left = None if deadline is None else deadline - time.monotonic()
@@ -231,7 +240,7 @@ def _wait_with(selector: selectors.BaseSelector, started: _Started) -> None:
             else:
                 started.timed_out = True
                 started.send(signals.SIGTERM)
-                deadline = time.monotonic() + _SECONDS_TO_END
+                deadline = time.monotonic() + SECONDS_TO_END
             continue
         for key, _ in selector.select(left):
             if key.fd == started.pid_fd:
@@ -239,68 +248,9 @@ def _wait_with(selector: selectors.BaseSelector, started: _Started) -> None:
             if key.fd == started.stdin_fd:
                 if started.feed():
                     selector.unregister(key.fd)
-                    assert started.child.stdin is not None
-                    started.child.stdin.close()
-                    started.stdin_fd = -1
+                    started.close_stdin()
             elif started.drain(key.fd):
                 selector.unregister(key.fd)
-
-
-async def run_async(
-    argv: Sequence[str],
-    *,
-    env: Mapping[str, str] | None = None,
-    cwd: str | None = None,
-    stdin: bytes | str | None = None,
-    timeout: float | None = None,
-    output_file: str | None = None,
-    reset_env: bool = False,
-) -> RunResult:
-    """Do as `run`, without blocking the event loop; cancellation ends the program."""
-    loop = asyncio.get_running_loop()
-    started = _start(argv, env, cwd, stdin, timeout, output_file, reset_env)
-    ended = asyncio.Event()
-
-    def feed() -> None:
-        if started.feed():
-            loop.remove_writer(started.stdin_fd)
-            assert started.child.stdin is not None
-            started.child.stdin.close()
-            started.stdin_fd = -1
-
-    def drain(fd: int) -> None:
-        if started.drain(fd):
-            loop.remove_reader(fd)
-
-    for fd in started.read:
-        loop.add_reader(fd, drain, fd)
-    loop.add_reader(started.pid_fd, ended.set)
-    if started.stdin_fd != -1:
-        loop.add_writer(started.stdin_fd, feed)
-    try:
-        try:
-            await _wait_until(ended, started)
-        finally:
-            for fd in (*started.read, started.pid_fd):
-                loop.remove_reader(fd)
-            if started.stdin_fd != -1:
-                loop.remove_writer(started.stdin_fd)
-        return started.result()
-    except BaseException:
-        started.abandon()
-        raise
-
-
-async def _wait_until(ended: asyncio.Event, started: _Started) -> None:
-    for signal, seconds in ((signals.SIGTERM, started.timeout), (signals.SIGKILL, _SECONDS_TO_END)):
-        try:
-            async with asyncio.timeout(seconds):
-                await ended.wait()
-            return
-        except TimeoutError:
-            started.timed_out = True
-            started.send(signal)
-    await ended.wait()
 
 
 def become(argv: Sequence[str], env: Mapping[str, str] | None = None) -> NoReturn:
@@ -463,7 +413,7 @@ def kill(pid: int, timeout: float = 30.0) -> bool:
         raise
     try:
         # Through the descriptor: the number may be another process's by now.
-        for signal, seconds in ((signals.SIGTERM, timeout), (signals.SIGKILL, _SECONDS_TO_END)):
+        for signal, seconds in ((signals.SIGTERM, timeout), (signals.SIGKILL, SECONDS_TO_END)):
             try:
                 signals.pidfd_send_signal(fd, signal)
             except ProcessLookupError:

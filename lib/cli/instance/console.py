@@ -5,7 +5,6 @@ What a console is: `spec/console_and_transport.json`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from ganeti.cli.parse import Values
 from ganeti.cli.session import Session
 from ganeti.cli.ssh import interactive_argv
 from ganeti.model.opcodes.instance import OpInstanceConsole
+from ganeti.utils import process
 from ganeti.utils.text import shell_line
 
 
@@ -26,7 +26,7 @@ def console(session: Session, options: Values, args: Sequence[str]) -> int:
         if not options.show_command:
             session.console.flush()
             # In our place: the terminal and its signals belong to the console from here on.
-            os.execvp(argv[0], argv)
+            process.become(argv)
         session.console.out(shell_line(argv))
     else:
         session.console.out(describe_console(found))

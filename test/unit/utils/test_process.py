@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 from ganeti import errors
-from ganeti.utils import files, process
+from ganeti.utils import files, process, process_async
 from ganeti.utils.process import PartStatus, RunResult
 
 Run = Callable[..., RunResult]
 
 
 def _run_async(*args: object, **options: object) -> RunResult:
-    return asyncio.run(process.run_async(*args, **options))  # type: ignore[arg-type]  # as given
+    return asyncio.run(process_async.run_async(*args, **options))  # type: ignore[arg-type]  # as given
 
 
 @pytest.fixture(params=["run", "run_async"])
@@ -80,7 +80,8 @@ def test_a_deadline_ends_the_program_and_all_it_started(run: Run, tmp_path: Path
 
 
 def test_a_program_that_ignores_the_polite_signal_is_killed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_SECONDS_TO_END", 0.05)
+    for module in (process, process_async):
+        monkeypatch.setattr(module, "SECONDS_TO_END", 0.05)
 
     result = run(["sh", "-c", "trap '' TERM; while :; do sleep 0.01; done"], timeout=0.1)
 
@@ -135,7 +136,7 @@ def test_cancelling_ends_the_program(tmp_path: Path) -> None:
     os.mkfifo(fifo)
 
     async def main() -> int:
-        task = asyncio.create_task(process.run_async(["sh", "-c", f"echo $$ > {fifo}; sleep 1000"]))
+        task = asyncio.create_task(process_async.run_async(["sh", "-c", f"echo $$ > {fifo}; sleep 1000"]))
         fd = await asyncio.to_thread(os.open, fifo, os.O_RDONLY)
         pid = int(await asyncio.to_thread(os.read, fd, 100))
         os.close(fd)
