@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from ganeti import errors, ssconf
+from ganeti import _autoconf, errors, ssconf
 from ganeti.bootstrap import daemons, directories, keys, nodeadd
 from ganeti.errors import ECode
 from ganeti.masterd.config.initial import FirstNode, MasterAddress, config_text, initial_config
@@ -205,8 +205,9 @@ def _configuration(
     cluster: net.Host,
 ) -> Config:
     storage = {
-        "file_storage_dir": paths.file_storage_dir,
-        "shared_file_storage_dir": paths.shared_file_storage_dir,
+        # as seen from inside a node: every virtual node puts its own root before them
+        "file_storage_dir": _autoconf.FILE_STORAGE_DIR,
+        "shared_file_storage_dir": _autoconf.SHARED_FILE_STORAGE_DIR,
     }
     return initial_config(
         HostName(cluster.name),

@@ -92,14 +92,14 @@ class Handlers:
         self,
         job_id: JobId,
         fields: Sequence[str],
-        prev_job_info: Sequence[object] | None,
-        prev_log_serial: int | None,
+        prev_info: Sequence[object] | None,
+        prev_serial: int | None,
         timeout: float,
     ) -> object:
-        return await self._queue.wait_for_change(job_id, fields, prev_job_info, prev_log_serial, timeout)
+        return await self._queue.wait_for_change(job_id, fields, prev_info, prev_serial, timeout)
 
-    async def set_drain_flag(self, drain_flag: bool) -> object:
-        await self._queue.set_drain(drain_flag)
+    async def set_drain_flag(self, flag: bool) -> object:
+        await self._queue.set_drain(flag)
         return True
 
     # --- questions --------------------------------------------------------------------

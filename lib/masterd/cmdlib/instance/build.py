@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ganeti import errors
 from ganeti.errors import ECode
+from ganeti.masterd.cmdlib.instance import devices
 from ganeti.model.enums import DiskMode, DiskTemplate, FileDriver, NicMode, NicParam
 from ganeti.model.objects.cluster import Cluster
 from ganeti.model.objects.disk import Disk
@@ -23,8 +24,6 @@ MAX_DISKS = 16
 MAX_NICS = 8
 #: words for a MAC that is to be made up
 MADE_UP = ("auto", "generate")
-#: how an instance's files are spread below the storage directory of each file-like template
-FILE_LIKE = (DiskTemplate.FILE, DiskTemplate.SHAREDFILE)
 
 _DISK_KEYS = frozenset({"size", "mode", "name", "spindles"})
 
@@ -101,7 +100,7 @@ def build_disk(
         raise errors.OpPrereqError(
             f"{path}.{unknown[0]}: not a parameter of {template} disks ({', '.join(sorted(_DISK_KEYS))})", ECode.INVAL
         )
-    if template not in FILE_LIKE:
+    if template not in devices.FILE_LIKE:
         raise errors.OpPrereqError(
             f"cannot create a disk of template {template}: not supported by this version", ECode.INVAL
         )

@@ -25,7 +25,7 @@ from ganeti.model.scalars import InstanceName, NodeName, OsName, Tag
 from ganeti.rpc import procedures as p
 from ganeti.schema import replace
 
-SUPPORTED_TEMPLATES = (DiskTemplate.DISKLESS, *build.FILE_LIKE)
+SUPPORTED_TEMPLATES = (DiskTemplate.DISKLESS, *devices.FILE_LIKE)
 
 
 class Creation(NamedTuple):
@@ -229,9 +229,8 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
         if self.op.conflicts_check:
             reserve.ips(nic.ip for nic in nics if nic.ip)
         disks: tuple[Disk, ...] = ()
-        if template in build.FILE_LIKE:
+        if template in devices.FILE_LIKE:
             directory = build.file_directory(cluster, template, self.op.file_storage_dir, self.op.instance_name)
-            holders = [primary.uuid] if template == DiskTemplate.FILE else [primary.uuid]
             disks = tuple(
                 build.build_disk(
                     template,
@@ -239,7 +238,7 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
                     f"disks[{index}]",
                     index=index,
                     uuid=reserve.uuid(),
-                    nodes=holders,
+                    nodes=[primary.uuid],
                     directory=directory,
                     driver=self.op.file_driver,
                 )

@@ -5,11 +5,13 @@ Every function acts on what it is given and changes no configuration.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.services import Services
+from ganeti.model.enums import DiskTemplate
 from ganeti.model.objects.disk import Disk
 from ganeti.model.objects.instance import FilledInstance
 from ganeti.model.objects.node import Node
@@ -17,12 +19,44 @@ from ganeti.rpc import procedures as p
 
 Warn = Callable[[str], None]
 
+#: templates whose disks are files, in a directory of the instance
+FILE_LIKE = (DiskTemplate.FILE, DiskTemplate.SHAREDFILE)
+
+
+def file_directories(disks: Sequence[Disk]) -> list[str]:
+    """Return the directories that file-like disks lie in, each once."""
+    paths = (str(disk.logical_id[1]) for disk in disks if disk.dev_type in FILE_LIKE)
+    return list(dict.fromkeys(posixpath.dirname(path) for path in paths))
+
+
+async def create_directories(
+    services: Services, config: Config, instance: FilledInstance, undo: AsyncExitStack
+) -> None:
+    """Make the directories of file-like disks on the primary node; removed when `undo` unwinds.
+
+    Raises OpExecError.
+    """
+    node = config.nodes[instance.primary_node] if instance.primary_node else config.master
+    for directory in file_directories(instance.disks_info):
+        answer = await services.rpc.call(node, p.file_storage_dir_create, directory)
+        answer.unwrap(f"make the directory of instance {instance.name}")
+        undo.push_async_callback(services.rpc.call, node, p.file_storage_dir_remove, directory)
+
+
+async def remove_directories(services: Services, node: Node, disks: Sequence[Disk], warn: Warn) -> None:
+    """Remove the directories of file-like disks that are gone."""
+    for directory in file_directories(disks):
+        answer = await services.rpc.call(node, p.file_storage_dir_remove, directory)
+        if not answer.ok:
+            warn(f"cannot remove directory {directory} on node {node.name}: {answer.failure}")
+
 
 async def create_disks(services: Services, config: Config, instance: FilledInstance, undo: AsyncExitStack) -> None:
     """Create all disks on all their nodes; what was created is removed when `undo` unwinds.
 
     Raises OpExecError naming disk and node.
     """
+    await create_directories(services, config, instance, undo)
     for disk in instance.disks_info:
         for node in config.holders_of(disk):
             primary = node.uuid == instance.primary_node

@@ -9,6 +9,7 @@ from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import AdminState, Level
 from ganeti.model.objects.disk import Disk
 from ganeti.model.objects.instance import FilledInstance, Instance
+from ganeti.model.objects.messages import BlockDevStatus
 from ganeti.model.objects.node import Node
 from ganeti.model.opcodes.instance import OpInstanceQueryData
 from ganeti.model.params.fill import fill_instance
@@ -51,8 +52,10 @@ class LUInstanceQueryData(LogicalUnit[OpInstanceQueryData, Sequence[Instance]]):
             "snodes_group_names": [config.groups[node.group].name for node in secondaries],
             "os": instance.os,
             "nics": [
-                [nic.name, nic.uuid, nic.ip, nic.mac, nic.nicparams.get("mode"), nic.nicparams.get("link")]
-                + [nic.nicparams.get("vlan"), nic.network, dump_any(nic.netinfo)]
+                [
+                    *(nic.name, nic.uuid, nic.ip, nic.mac, nic.nicparams.get("mode"), nic.nicparams.get("link")),
+                    *(nic.nicparams.get("vlan"), nic.network, dump_any(nic.netinfo)),
+                ]
                 for nic in filled.nics
             ],
             "disk_template": str(config.template_of(instance)),
@@ -87,13 +90,13 @@ class LUInstanceQueryData(LogicalUnit[OpInstanceQueryData, Sequence[Instance]]):
         status = None
         if node is not None:
             answer = await self.services.rpc.call(node, p.blockdev_find, disk)
-            status = answer.unwrap("find a disk") if answer.ok else None
+            status = answer.value
         return {
             "iv_name": disk.iv_name,
             "dev_type": str(disk.dev_type),
             "logical_id": list(disk.logical_id),
             "drbd_info": None,
-            "pstatus": dump_any(status),
+            "pstatus": _status_list(status),
             "sstatus": None,
             "children": [await self._disk(config, None, child) for child in disk.children],
             "mode": str(disk.mode),
@@ -103,3 +106,11 @@ class LUInstanceQueryData(LogicalUnit[OpInstanceQueryData, Sequence[Instance]]):
             "uuid": disk.uuid,
             "nodes": [holder.name for holder in config.holders_of(disk)],
         }
+
+
+def _status_list(status: BlockDevStatus | None) -> list[object] | None:
+    """Return the status of a disk in the order clients know."""
+    if status is None:
+        return None
+    progress = (status.sync_percent, status.estimated_time, status.is_degraded, int(status.ldisk_status))
+    return [status.dev_path, status.major, status.minor, *progress]

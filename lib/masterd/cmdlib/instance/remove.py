@@ -56,6 +56,8 @@ class LUInstanceRemove(LogicalUnit[OpInstanceRemove, Removal]):
             if not answer.ok:
                 self.warn(f"cannot stop instance {name} on node {plan.primary.name}: {answer.failure}")
         removed = await devices.remove_disks(self.services, config, plan.on_node, self.warn)
+        if plan.primary and removed:
+            await devices.remove_directories(self.services, plan.primary, plan.on_node.disks_info, self.warn)
         if not removed and not self.op.ignore_failures:
             raise errors.OpExecError(
                 f"cannot remove instance {name}: not all of its disks could be removed;"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ganeti import errors
 from ganeti.errors import ECode
 from ganeti.masterd.cmdlib.base import HookRun, Locks, LogicalUnit, get_instance, need_online
-from ganeti.masterd.cmdlib.instance import build, devices, osinstall
+from ganeti.masterd.cmdlib.instance import devices, osinstall
 from ganeti.masterd.cmdlib.instance.common import (
     Placed,
     instance_hooks,
@@ -66,6 +66,8 @@ class LUInstanceRename(LogicalUnit[OpInstanceRename, Renaming]):
                 primary, p.blockdev_rename, [(old, new.logical_id) for old, new in plan.moved]
             )
             answer.unwrap(f"rename the disks of instance {instance.name}")
+            old = [disk for disk, _new in plan.moved]
+            await devices.remove_directories(self.services, primary, old, self.warn)
         with self.services.config.update() as draft:
             draft.instances[instance.uuid] = replace(instance, name=new_name)
             for _old, new in plan.moved:
@@ -95,7 +97,7 @@ class LUInstanceRename(LogicalUnit[OpInstanceRename, Renaming]):
 
 def _renamed(disk: Disk, old_name: InstanceName, new_name: InstanceName) -> Disk:
     """Return a file disk as it is named under the new name; others as they are."""
-    if disk.dev_type not in build.FILE_LIKE:
+    if disk.dev_type not in devices.FILE_LIKE:
         return disk
     driver, path = str(disk.logical_id[0]), str(disk.logical_id[1])
     directory, name = posixpath.split(path)
