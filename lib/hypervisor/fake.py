@@ -111,12 +111,12 @@ class FakeHypervisor(Hypervisor):
     def stop(self, name: InstanceName, *, force: bool, timeout: float) -> None:
         self._faults.strike(Operation.STOP, f"stop instance {name}", name)
         with self._changing():
-            files.remove_file(self._path(name), missing_ok=True)
+            files.remove_file(self._path(name), missing_ok=True, durable=False)
 
     def cleanup(self, name: InstanceName) -> None:
         with self._changing():
             for directory in (self._incoming, self._outgoing):
-                files.remove_file(os.path.join(directory, name), missing_ok=True)
+                files.remove_file(os.path.join(directory, name), missing_ok=True, durable=False)
 
     def reboot(self, instance: FilledInstance) -> None:
         act = f"reboot instance {instance.name}"
@@ -150,7 +150,7 @@ class FakeHypervisor(Hypervisor):
         with self._changing():
             for directory in (self._state, self._incoming, self._outgoing):
                 for name in _names(directory):
-                    files.remove_file(os.path.join(directory, name), missing_ok=True)
+                    files.remove_file(os.path.join(directory, name), missing_ok=True, durable=False)
             files.write_file(self.host.boot_id_file, f"{uuid.uuid4()}\n", durable=False)
 
     # --- moving a running instance -----------------------------------------------
@@ -168,7 +168,7 @@ class FakeHypervisor(Hypervisor):
             if self._running_size(instance.name) is not None:
                 raise errors.HypervisorError(f"cannot {act}: it runs here already")
             self._check_disks(act, disks)
-            files.remove_file(os.path.join(self._incoming, instance.name), missing_ok=True)
+            files.remove_file(os.path.join(self._incoming, instance.name), missing_ok=True, durable=False)
             self._check_memory(act, size.memory)
             self._write(self._incoming, instance.name, size)
 
@@ -206,8 +206,8 @@ class FakeHypervisor(Hypervisor):
             if success and not moved and self._running_size(instance.name) is not None:
                 raise errors.HypervisorError(f"cannot {act}: its memory was never transferred")
             if success:
-                files.remove_file(self._path(instance.name), missing_ok=True)
-            files.remove_file(os.path.join(self._outgoing, instance.name), missing_ok=True)
+                files.remove_file(self._path(instance.name), missing_ok=True, durable=False)
+            files.remove_file(os.path.join(self._outgoing, instance.name), missing_ok=True, durable=False)
 
     def finish_target(self, instance: FilledInstance, info: str, *, success: bool) -> None:
         act = f"take over instance {instance.name}"
@@ -219,7 +219,7 @@ class FakeHypervisor(Hypervisor):
                 if size is None:
                     raise errors.HypervisorError(f"cannot {act}: this node was not told to accept it")
                 self._write_running(instance.name, size)
-            files.remove_file(incoming, missing_ok=True)
+            files.remove_file(incoming, missing_ok=True, durable=False)
 
     # --- devices of a running instance -------------------------------------------
 
@@ -277,7 +277,7 @@ class FakeHypervisor(Hypervisor):
     def _let_crash(self) -> None:
         names = _names(self._state)
         for name in self._faults.crashed(names) if names else ():
-            files.remove_file(self._path(name), missing_ok=True)
+            files.remove_file(self._path(name), missing_ok=True, durable=False)
 
     def _path(self, name: InstanceName) -> str:
         return os.path.join(self._state, name)

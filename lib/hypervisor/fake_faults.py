@@ -104,6 +104,8 @@ class FaultFile:
 
     def crashed(self, running: Collection[InstanceName]) -> list[InstanceName]:
         """Return which of the running instances crash now."""
+        if not any(fault.action is Action.CRASH for fault in self._read()):
+            return []
         crashed: list[InstanceName] = []
         for name in running:
             if self._use(lambda f, n=name: f.action is Action.CRASH and f.instance in (None, n)):  # type: ignore[misc]

@@ -135,7 +135,8 @@ class Instances:
         if timeout > 0:
             driver.stop(instance.name, force=False, timeout=timeout)
         if driver.find(instance.name, instance.hvparams) is not None:
-            log.warning("instance %s is still up after %s s: ending it", instance.name, timeout)
+            if timeout > 0:
+                log.warning("instance %s is still up after %s s: ending it", instance.name, timeout)
             driver.stop(instance.name, force=True, timeout=0)
         if driver.find(instance.name, instance.hvparams) is not None:
             raise errors.HypervisorError(f"cannot stop instance {instance.name}: it still runs after it was ended")
