@@ -114,6 +114,7 @@ class OsDiagnosis(Record):
     parameters: Sequence[tuple[str, str]] = param(factory=tuple, doc="(name, description) of each parameter")
     api_versions: Sequence[int] = param(factory=tuple, doc="Interface versions it supports")
     trusted: bool = param(default=True, doc="Whether its create script may run with the daemon's rights")
+    version: str = param(default="", doc="Release of the definition, from its file os_version; empty if it has none")
 
 
 class MasterInfo(Record):

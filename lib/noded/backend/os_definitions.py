@@ -313,4 +313,5 @@ def _diagnosis(definition: OsDefinition) -> OsDiagnosis:
         parameters=definition.parameters,
         api_versions=definition.api_versions,
         trusted=definition.trusted,
+        version=definition.version,
     )

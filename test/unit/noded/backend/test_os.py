@@ -361,6 +361,7 @@ def test_untrusted_create_script_is_not_run_with_the_daemons_rights(
 def test_examples_are_found_in_a_virtual_cluster_and_can_be_used(node: VirtualNode) -> None:
     found = {definition.name: definition for definition in find_all(node.paths.os_search_path)}
 
+    assert OsDefinitions(node).os_get("image+pattern").version == "1.0"
     assert found["noop"].problems == () and found["image"].problems == ()
     assert found["image"].variants == ("default", "pattern")
     assert [name for name, _ in found["image"].parameters] == ["image", "pattern", "size"]
