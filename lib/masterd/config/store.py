@@ -35,6 +35,8 @@ from ganeti.utils.files import Disk
 log = logging.getLogger(__name__)
 
 CONFIG_MODE = 0o640
+#: seconds after which a half-written file is of nobody who still writes
+LEFTOVER_AGE = 3600.0
 
 #: runs what blocks without holding up the loop
 RunBlocking = Callable[[Callable[[], None]], Awaitable[None]]
@@ -94,9 +96,10 @@ class ConfigStore:
         path = paths.config_file
         loaded = read_config(path)
         store = cls(loaded.config, path, clock, disk=disk)
+        store._disk.remove_leftovers(paths.data_dir, clock.time() - LEFTOVER_AGE)
         if loaded.is_upgraded:
             copy = f"{path}.{loaded.version}"
-            (disk or Disk()).write_file(copy, loaded.text, mode=CONFIG_MODE)
+            store._disk.write_file(copy, loaded.text, mode=CONFIG_MODE)
             log.info("configuration %s is of version %s, kept as %s and rewritten", path, loaded.version, copy)
             await store.rewrite()
         return store

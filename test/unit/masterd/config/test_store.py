@@ -9,6 +9,7 @@ from ganeti.masterd.config.ssconf import ssconf_values
 from ganeti.masterd.config.store import ConfigStore
 from ganeti.masterd.config.text import dump_record
 from ganeti.schema import replace
+from ganeti.utils.files import TEMPORARY_PREFIX
 
 from test.support.clock import ManualClock
 from test.support.config import Recorder, make_config, make_instance, make_node, make_store, run, uuid_of
@@ -394,3 +395,17 @@ def test_old_configuration_is_kept_beside_and_rewritten(paths):
     with open(f"{paths.config_file}.3000000", encoding="ascii") as file:
         assert json.load(file) == old
     assert not read_config(paths.config_file).is_upgraded
+
+
+def test_what_a_crashed_write_left_is_removed_at_start(paths):
+    async def act():
+        os.makedirs(paths.data_dir, exist_ok=True)
+        make_store(paths.config_file)
+        left = os.path.join(paths.data_dir, f"{TEMPORARY_PREFIX}0")
+        with open(left, "w", encoding="ascii"):
+            pass
+        os.utime(left, (0, 0))
+        await ConfigStore.load(paths, ManualClock())
+        return left
+
+    assert not os.path.exists(run(act()))
