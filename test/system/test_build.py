@@ -83,7 +83,7 @@ def test_every_program_of_the_sources_is_installed(prefix: str) -> None:
 
     installed = set(os.listdir(os.path.join(prefix, "sbin")))
 
-    assert installed == {n for n in scripts | daemons if "." not in n}
+    assert installed == scripts | daemons
 
 
 def test_what_was_configured_is_what_the_package_knows(prefix: str) -> None:
@@ -94,6 +94,21 @@ def test_what_was_configured_is_what_the_package_knows(prefix: str) -> None:
     told = _make("/", sys.executable, "-I", "-c", script).strip()
 
     assert told == f"('/srv/os', '/os') {library} /var {library}/ganeti/_autoconf.py"
+
+
+def test_unit_files_name_the_installed_programs(prefix: str) -> None:
+    unit = files.read_text(os.path.join(prefix, "share/doc/ganeti/examples/systemd/ganeti-noded.service"))
+
+    assert f"ExecStart={prefix}/lib/ganeti/daemon-util start ganeti-noded\n" in unit
+    assert "PIDFile=/var/run/ganeti/ganeti-noded.pid\n" in unit
+    assert "@" not in unit
+
+
+def test_bash_completes_the_installed_programs(prefix: str) -> None:
+    completion = os.path.join(os.path.dirname(prefix), "completion", "ganeti")
+
+    assert "gnt-instance" in files.read_text(completion)
+    assert not process.run(["bash", "-n", completion]).failed
 
 
 def test_modules_are_compiled(prefix: str) -> None:
