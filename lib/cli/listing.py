@@ -21,7 +21,7 @@ from ganeti.utils import json
 from ganeti.utils.suggest import did_you_mean
 from ganeti.utils.text import format_unit, match_name
 
-Filter = list[object]
+Filter = list[Any]
 Formatter = Callable[[Any], str]
 
 _NORMAL = 0

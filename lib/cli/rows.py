@@ -17,7 +17,7 @@ _HERE = "ganeti.cli.tags"
 def tag_commands(noun: str) -> tuple[Command, ...]:
     """Return the rows of list-tags, add-tags and remove-tags of a program."""
     of_one = (f"{noun} 1..1",) if noun != "cluster" else ()
-    thing = f"the {noun}" if noun == "cluster" else f"a {noun}"
+    thing = {"cluster": "the cluster", "instance": "an instance"}.get(noun, f"a {noun}")
     name = "" if noun == "cluster" else f" {noun}1"
     program = f"gnt-{noun}"
     changing = ("from", "priority", "submit", "print-jobid")

@@ -102,7 +102,7 @@ def set_drain_flag(flag: bool) -> bool:
 
 
 @procedure(name="Query", timeout=READ_WRITE_TIMEOUT)
-def query(what: str, fields: Sequence[str], qfilter: Sequence[object] | None = None) -> Any:
+def query(what: str, fields: Sequence[str], qfilter: list[Any] | None = None) -> Any:
     """Answer {"fields": [{name, title, kind, doc}], "data": [[[status, value], ...], ...]}."""
     raise NotImplementedError
 

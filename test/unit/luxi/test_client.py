@@ -9,6 +9,7 @@ import pytest
 from ganeti import errors
 from ganeti.luxi import framing, methods
 from ganeti.luxi.client import Client
+from ganeti.model.scalars import JobId
 
 from test.support.luxi import luxi_served
 
@@ -65,7 +66,7 @@ def test_error_of_the_daemon_is_raised_and_the_connection_stays(tmp_path: pathli
 
     with luxi_served(path, {"ArchiveJob": archive_job, "QueryTags": query_tags}), Client(path) as client:
         with pytest.raises(errors.JobLost, match="no job 7"):
-            client.call(methods.archive_job, methods.JobId(7))
+            client.call(methods.archive_job, JobId(7))
 
         assert client.call(methods.query_tags, "cluster") == ["cluster", ""]
 
