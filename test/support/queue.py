@@ -22,6 +22,16 @@ from test.support.virtual import VirtualClock, directly
 Body = Callable[[OpCode, OpContext], Awaitable[object]]
 
 
+class QuickDisk(Disk):
+    """A disk that nobody pulls the plug of."""
+
+    def _sync(self, fd: int) -> None:
+        pass
+
+    def _sync_dir(self, path: str) -> None:
+        pass
+
+
 class Candidate:
     """Another master candidate: a dictionary of files."""
 
@@ -29,14 +39,15 @@ class Candidate:
         self.files: dict[str, bytes] = {}
         self.calls: list[str] = []
         self.drained = False
+        self.delay = 0.001
 
     async def update(self, files: Sequence[tuple[str, bytes]]) -> None:
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(self.delay)
         self.calls.append("update")
         self.files.update(files)
 
     async def rename(self, pairs: Sequence[tuple[str, str]]) -> None:
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(self.delay)
         self.calls.append("rename")
         for old, new in pairs:
             self.files[new] = self.files.pop(old)
@@ -66,7 +77,7 @@ class Bench:
     def __init__(self, directory: object, *, disk: Disk | None = None, limits: Limits | None = None) -> None:
         root = os.path.join(str(directory), "node1.example.com")
         self.paths = Paths(root, "node1.example.com")
-        self.disk = disk or Disk()
+        self.disk = disk or QuickDisk()
         self.limits = limits or Limits()
         self.candidate = Candidate()
         #: ids of jobs whose opcodes were executed, once per opcode

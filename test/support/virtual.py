@@ -58,6 +58,17 @@ async def directly(func: Callable[..., T], /, *args: object) -> T:
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on virtual time."""
+    """Run a coroutine on virtual time; an error of a task that nobody awaits is the test's."""
+    lost: list[Exception] = []
+
+    def note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, Exception):
+            lost.append(error)
+
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(main)
+        runner.get_loop().set_exception_handler(note)
+        result = runner.run(main)
+    if lost:
+        raise lost[0]
+    return result

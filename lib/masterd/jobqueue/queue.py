@@ -386,7 +386,7 @@ class JobQueue:
     async def _follow(self, run: JobRun) -> None:
         try:
             await run.run()
-        except errors.Bug as err:  # in the queue itself: what the opcode raises is caught where it runs
+        except Exception as err:  # ours: what the opcode raises is caught where it runs
             log.exception("the run of job %s broke", run.job_id)
             await self._records.commit(jobs.abort(self._records.newest(run.job_id), err, self._clock.time()))
         finally:

@@ -6,6 +6,7 @@ written goes through `commit`, which knows nothing of jobs.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import math
@@ -74,8 +75,11 @@ class JobStore:
 
     def copy(self) -> list[tuple[str, bytes]]:
         """Return (path, content) of every file a candidate should have; blocks while it reads."""
-        found = [(path, files.read_file(path, MAX_FILE)) for _, path in self._job_files()]
-        return [*found, (self._paths.queue_serial, files.read_file(self._paths.queue_serial, 64))]
+        found = []
+        for path in [*(path for _, path in self._job_files()), self._paths.queue_serial]:
+            with contextlib.suppress(FileNotFoundError):  # archived meanwhile; no job yet
+                found.append((path, files.read_file(path, MAX_FILE)))
+        return found
 
     async def send_all(self, send: Callable[[Sequence[tuple[str, bytes]]], Awaitable[None]]) -> None:
         """Let `send` bring a candidate up to date; no change is sent to any meanwhile."""

@@ -45,6 +45,30 @@ def test_submission_is_refused_with_the_reason_and_nothing_remains(bench):
     run(scene())
 
 
+def test_refused_job_does_not_come_back_with_the_next_master_daemon(bench):
+    class LateDisk(FillingDisk):
+        def _sync_dir(self, path):
+            if self.full:
+                raise OSError(errno.EIO, "Input/output error")
+
+    bench.disk = LateDisk()
+    bench.make()
+
+    async def scene():
+        queue = await bench.start()
+        bench.disk.full, bench.disk._write = True, super(FillingDisk, bench.disk)._write
+        with pytest.raises(errors.JobQueueError, match="Input/output error"):
+            await queue.submit([dummy()])
+
+        bench.disk.full = False
+        queue = await bench.restart()
+        await settle()
+
+        assert queue.jobs() == [] and bench.executed == []
+
+    run(scene())
+
+
 def test_one_job_that_does_not_fit_does_not_spoil_the_others(bench):
     async def scene():
         queue = await bench.start()

@@ -1,8 +1,10 @@
 import asyncio
 import os
+import resource
 
 import pytest
 from ganeti import errors
+from ganeti.masterd.jobqueue import job as jobs
 from ganeti.masterd.jobqueue.queue import Limits
 from ganeti.model.enums import JobStatus
 from ganeti.model.scalars import JobId
@@ -171,5 +173,62 @@ def test_candidate_can_be_given_everything(bench):
         await queue.send_all(send)
 
         assert set(sent) == {bench.paths.job_file(2), bench.paths.queue_serial}
+
+    run(scene())
+
+
+def test_what_is_sent_to_a_new_candidate_is_not_overtaken(bench):
+    async def scene():
+        queue = await bench.start()
+        bench.candidate.calls.clear()
+        order = bench.candidate.calls
+
+        async def send(files):
+            order.append("begin")
+            await asyncio.sleep(5)
+            order.append("end")
+
+        sending = asyncio.ensure_future(queue.send_all(send))
+        await asyncio.sleep(1)
+        await queue.submit([dummy()])
+        await sending
+
+        assert order[:3] == ["begin", "end", "update"]
+
+    run(scene())
+
+
+def test_candidate_that_cannot_be_reached_is_no_error_of_the_job(bench):
+    async def unreachable(files):
+        raise ConnectionError("no route to host")
+
+    bench.candidate.update = unreachable
+
+    async def scene():
+        queue = await bench.start()
+        job_id = await queue.submit([dummy()])
+        assert (await bench.end_of(job_id)).status == JobStatus.SUCCESS
+
+    run(scene())
+
+
+def test_many_ended_jobs_are_loaded_with_few_file_descriptors(bench):
+    count = 2000
+    os.makedirs(bench.paths.queue_dir)
+    for number in range(1, count + 1):
+        job = jobs.fail(jobs.new_job(JobId(number), [dummy()], 1e9), ValueError("x"), 1e9)
+        with open(bench.paths.job_file(number), "wb") as file:
+            file.write(jobs.to_file(job))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def scene():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        try:
+            queue = await bench.start()
+            answers = await queue.submit_many([[dummy()] for _ in range(20)])
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert len(queue.jobs()) == count + 20
+        assert answers[0] == (True, count + 1)
 
     run(scene())

@@ -36,6 +36,35 @@ def test_queued_job_is_canceled_at_once(bench):
     run(scene())
 
 
+def test_queued_job_does_not_start_while_its_cancellation_is_written(bench, caplog):
+    bench.limits = Limits(running=1)
+    bench.make()
+
+    async def scene():
+        end = asyncio.Event()
+
+        async def until_told(op, context):
+            await context.running()
+            await end.wait()
+
+        queue = await bench.start(until_told)
+        first, second = await queue.submit_all([[dummy()], [dummy()]])
+        await settle()
+        bench.candidate.delay = 10  # writing takes its time, and the slot gets free meanwhile
+        end.set()
+        await settle()
+        cancel = asyncio.ensure_future(queue.cancel(second))
+        await bench.end_of(first)
+        assert (await cancel)[0]
+
+        assert status(queue, second) == JobStatus.CANCELED
+        assert bench.executed == [first]
+
+    run(scene())
+
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_job_that_waits_for_locks_is_canceled_at_once(bench):
     cleaned = []
 
