@@ -18,17 +18,33 @@ from ganeti.masterd.cmdlib.instance.remove import LUInstanceRemove
 from ganeti.masterd.cmdlib.instance.rename import LUInstanceRename
 from ganeti.masterd.cmdlib.instance.shutdown import LUInstanceShutdown
 from ganeti.masterd.cmdlib.instance.startup import LUInstanceStartup
+from ganeti.masterd.cmdlib.query.query import (
+    LUGroupQuery,
+    LUInstanceQuery,
+    LUNetworkQuery,
+    LUNodeQuery,
+    LUQuery,
+    LUQueryFields,
+)
 from ganeti.masterd.cmdlib.test.delay import LUTestDelay
+from ganeti.masterd.cmdlib.test.jqueue import LUTestJqueue
+from ganeti.masterd.cmdlib.test.misc import LUTestAllocator, LUTestDummy, LUTestOsParams
+from ganeti.model.opcodes import group as g
 from ganeti.model.opcodes import instance as i
+from ganeti.model.opcodes import network as w
+from ganeti.model.opcodes import node as n
+from ganeti.model.opcodes import query as q
 from ganeti.model.opcodes import test as t
 from ganeti.model.opcodes.base import OpCode
 
 UNITS: Mapping[type[OpCode], type[LogicalUnit[Any, Any]]] = {
+    g.OpGroupQuery: LUGroupQuery,
     i.OpInstanceConsole: LUInstanceConsole,
     i.OpInstanceCreate: LUInstanceCreate,
     i.OpInstanceFailover: LUInstanceFailover,
     i.OpInstanceMigrate: LUInstanceMigrate,
     i.OpInstanceMultiAlloc: LUInstanceMultiAlloc,
+    i.OpInstanceQuery: LUInstanceQuery,
     i.OpInstanceQueryData: LUInstanceQueryData,
     i.OpInstanceReboot: LUInstanceReboot,
     i.OpInstanceReinstall: LUInstanceReinstall,
@@ -36,5 +52,13 @@ UNITS: Mapping[type[OpCode], type[LogicalUnit[Any, Any]]] = {
     i.OpInstanceRename: LUInstanceRename,
     i.OpInstanceShutdown: LUInstanceShutdown,
     i.OpInstanceStartup: LUInstanceStartup,
+    n.OpNodeQuery: LUNodeQuery,
+    q.OpQuery: LUQuery,
+    q.OpQueryFields: LUQueryFields,
+    t.OpTestAllocator: LUTestAllocator,
     t.OpTestDelay: LUTestDelay,
+    t.OpTestDummy: LUTestDummy,
+    t.OpTestJqueue: LUTestJqueue,
+    t.OpTestOsParams: LUTestOsParams,
+    w.OpNetworkQuery: LUNetworkQuery,
 }

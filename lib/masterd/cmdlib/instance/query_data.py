@@ -112,5 +112,5 @@ def _status_list(status: BlockDevStatus | None) -> list[object] | None:
     """Return the status of a disk in the order clients know."""
     if status is None:
         return None
-    progress = (status.sync_percent, status.estimated_time, status.is_degraded, int(status.ldisk_status))
+    progress = (status.sync_percent, status.estimated_time, status.is_degraded, dump_any(status.ldisk_status))
     return [status.dev_path, status.major, status.minor, *progress]

@@ -1,0 +1,102 @@
+"""Small units for tests of clients: answer as told, take secrets, show what an allocator is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ganeti import errors
+from ganeti.errors import ECode
+from ganeti.masterd.cmdlib.base import Jobs, LogicalUnit
+from ganeti.masterd.config.snapshot import Config
+from ganeti.masterd.iallocator import request
+from ganeti.masterd.iallocator.run import allocator_name
+from ganeti.model.enums import CreateMode, DiskTemplate, IAllocatorDirection, IAllocatorMode, LogType
+from ganeti.model.opcodes import registry
+from ganeti.model.opcodes.instance import OpInstanceCreate
+from ganeti.model.opcodes.test import OpTestAllocator, OpTestDummy, OpTestOsParams
+from ganeti.model.scalars import InstanceName
+from ganeti.schema_types import dump_any
+from ganeti.utils import json
+
+
+class LUTestDummy(LogicalUnit[OpTestDummy, None]):
+    """Answer, log, fail and submit jobs as told."""
+
+    async def check(self, config: Config) -> None:
+        return None
+
+    async def execute(self, plan: None) -> object:
+        messages = self.op.messages
+        for message in [messages] if isinstance(messages, str) else messages or []:  # type: ignore[attr-defined]  # any JSON
+            self.call.log(LogType.MESSAGE, message)
+        if self.op.fail:
+            raise errors.OpExecError("opcode failed as it was asked to")
+        if isinstance(self.op.submit_jobs, Sequence) and self.op.submit_jobs:
+            jobs = [[registry.load(op, f"submit_jobs[{i}]") for op in job] for i, job in enumerate(self.op.submit_jobs)]
+            return Jobs(jobs)
+        return self.op.result
+
+
+class LUTestOsParams(LogicalUnit[OpTestOsParams, None]):
+    """Take secret parameters and do nothing with them."""
+
+    async def check(self, config: Config) -> None:
+        return None
+
+    async def execute(self, plan: None) -> None:
+        return None
+
+
+class LUTestAllocator(LogicalUnit[OpTestAllocator, Mapping[str, object]]):
+    """Show the question to an allocator, or its answer; the plan is the question."""
+
+    EFFECTS = False
+
+    async def check(self, config: Config) -> Mapping[str, object]:
+        op = self.op
+        hypervisor = op.hypervisor or config.cluster.enabled_hypervisors[0]
+        template = op.disk_template or DiskTemplate.DISKLESS
+        wanted = self._request(config)
+        figures = await self.services.allocator.figures(config, hypervisor, template)
+        return request.document(config, figures, wanted)
+
+    async def execute(self, plan: Mapping[str, object]) -> object:
+        if self.op.direction == IAllocatorDirection.IN:
+            return json.dumps(dump_any(plan))
+        config = self.services.config.current
+        name = allocator_name(config, self.op.iallocator)
+        return json.dumps(dump_any(await self.services.allocator.ask(config, name, plan)))
+
+    def _request(self, config: Config) -> Mapping[str, object]:
+        op = self.op
+        if op.mode == IAllocatorMode.RELOCATE:
+            instance = config.instance_named(op.name)
+            if instance is None:
+                raise errors.OpPrereqError(f"instance {op.name} is not known", ECode.NOENT)
+            template = config.template_of(instance)
+            known = template if isinstance(template, DiskTemplate) else DiskTemplate.DISKLESS
+            return request.relocation(config, instance, known)
+        if op.mode != IAllocatorMode.ALLOCATE:
+            raise errors.OpPrereqError(f"mode: {op.mode} is not supported by this version", ECode.INVAL)
+        new = OpInstanceCreate.from_wire(
+            {
+                "instance_name": InstanceName(op.name),
+                "mode": CreateMode.CREATE,
+                "disks": dump_any(op.disks or ()),
+                "nics": dump_any(op.nics or ()),
+                "disk_template": op.disk_template,
+                "hypervisor": op.hypervisor,
+                "os_type": op.os,
+                "tags": list(op.tags),
+                "group_name": op.group_name,
+                "beparams": {
+                    key: value
+                    for key, value in (
+                        *(("maxmem", op.memory), ("minmem", op.memory)),
+                        *(("vcpus", op.vcpus), ("spindle_use", op.spindle_use)),
+                    )
+                    if value is not None
+                },
+            }
+        )
+        return request.allocation(config, new, None)
