@@ -21,6 +21,7 @@ def make_jobs(
     in dependencies (-1 is the job before) are replaced by those of the jobs made.
     """
     made: list[Job | errors.GenericError] = []
+    ids: list[JobId | None] = []
     for opcodes in wanted:
         try:
             if not opcodes:
@@ -29,14 +30,15 @@ def make_jobs(
                 raise errors.JobQueueFull(
                     f"cannot submit job: {limit} jobs in the queue have not ended yet, wait for some of them"
                 )
-            ids = [job.id if isinstance(job, Job) else None for job in made]
             absolute = [_with_absolute_ids(op, ids) for op in opcodes]
         except errors.GenericError as err:
             made.append(err)
+            ids.append(None)
         else:
             serial = JobId(serial + 1)
             room -= 1
             made.append(new_job(serial, absolute, now))
+            ids.append(serial)
     return made
 
 
