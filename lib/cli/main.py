@@ -76,7 +76,7 @@ def _run(program: Program, command: Command, parsed: Parsed, console: Console, e
         return int(code)
     except errors.GenericError as err:
         text, exit_code = describe(err, paths)
-        console.say(f"{program.name} {command.name}: {text}")
+        console.say("\n".join([f"{program.name} {command.name}: {text}", *getattr(err, "__notes__", [])]))
         if parsed.options.debug:
             raise
         return exit_code

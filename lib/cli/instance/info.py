@@ -48,6 +48,7 @@ def instance_tree(inst: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("Back-end parameters", _params(inst.get("be_actual"), inst.get("be_instance"))),
         ("NICs", [_nic(number, nic) for number, nic in enumerate(inst.get("nics", []))]),
         ("Disk template", inst.get("disk_template")),
+        ("Tags", inst.get("tags", [])),
         ("Disks", [_disk(f"disk/{number}", disk) for number, disk in enumerate(inst.get("disks", []))]),
     ]
 

@@ -5,8 +5,8 @@ import pathlib
 from typing import Any
 
 import pytest
-from ganeti.cli.tree import tree_lines
 
+from ganeti.cli.tree import tree_lines
 from test.support.cli import Cli
 
 

@@ -3,6 +3,7 @@ import pathlib
 import subprocess
 
 import pytest
+
 from ganeti.cli.command import PROGRAMS, load_program
 from ganeti.cli.completion import bash_script
 

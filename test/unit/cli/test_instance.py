@@ -3,9 +3,9 @@ import pathlib
 from typing import Any
 
 import pytest
+
 from ganeti.cli.failures import UsageError
 from ganeti.cli.instance.devices import changes, new_disks, new_nics
-
 from test.support.cli import Cli
 
 
@@ -266,3 +266,28 @@ def test_wrong_batch_file_is_told_with_its_place(cli: Cli, tmp_path: pathlib.Pat
     assert ran.code == 1
     assert f"cannot read instances from {file}" in ran.err
     assert message in ran.err
+
+
+def test_info_marks_what_follows_the_cluster_and_shows_the_state_of_disks(cli: Cli) -> None:
+    disk = {
+        "dev_type": "file", "size": 1024, "mode": "rw", "name": None, "uuid": "d-1", "logical_id": ["loop", "/f"],
+        "pstatus": ["/dev/loop0", 7, 0, 12.5, 30, True, "ok"], "sstatus": None, "children": [],
+    }  # fmt: skip
+    cli.master.job_ends("success", {"web1": {
+        "name": "web1", "uuid": "u-1", "serial_no": 3, "config_state": "up", "run_state": "down", "pnode": "node1",
+        "pnode_group_name": "default", "snodes": ["node2"], "snodes_group_names": ["default"], "os": "noop",
+        "hypervisor": "fake", "be_instance": {"vcpus": 2}, "be_actual": {"vcpus": 2, "maxmem": 128},
+        "nics": [["eth", "n-1", None, "aa:00:00:12:34:56", "bridged", "br0", None, None, None]],
+        "disk_template": "file", "disks": [disk], "tags": ["a", "b"],
+    }})  # fmt: skip
+
+    lines = cli.run("gnt-instance info web1").out.splitlines()
+
+    assert "State: configured to be up, actual state is down" in lines
+    assert "    - node2 (group default)" in lines
+    assert "  maxmem: default (128)" in lines
+    assert "  vcpus: 2" in lines
+    assert "    MAC: aa:00:00:12:34:56" in lines
+    assert "  - disk/0: file, size 1.0G" in lines
+    assert "    on primary: /dev/loop0 (7:0) in sync to 12.5%, 30 s to go *degraded*" in lines
+    assert "Tags: a, b" in lines

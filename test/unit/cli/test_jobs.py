@@ -6,6 +6,7 @@ import signal
 import threading
 
 import pytest
+
 from ganeti import errors
 from ganeti.cli import jobs
 from ganeti.cli.command import load_program
@@ -14,7 +15,6 @@ from ganeti.cli.parse import Values
 from ganeti.cli.session import Session
 from ganeti.model.opcodes.test import OpTestDelay
 from ganeti.paths import Paths
-
 from test.support.cli import CannedMaster, Cli, Terminal
 from test.support.luxi import luxi_served
 
@@ -195,13 +195,17 @@ def test_interrupting_tells_how_to_go_on_and_the_job_goes_on(tmp_path: pathlib.P
     assert len(master.jobs) == 1
 
 
-def test_part_of_a_job_that_was_done_is_noted() -> None:
-    ended = jobs.Ended(5, "error", ["success", "error"], [None, ["OpExecError", ["no"]]])
+def test_part_of_a_job_that_was_done_is_told(cli: Cli, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "job"
+    file.write_text('[{"OP_ID": "OP_TEST_DUMMY"}, {"OP_ID": "OP_TEST_DUMMY"}]')
+    cli.master.job_ends("error", None, ["OpExecError", ["no"]], statuses=["success", "error"])
 
-    with pytest.raises(errors.OpExecError) as caught:
-        ended.results()
+    cli.run(f"gnt-debug submit-job {file}")
 
-    assert caught.value.__notes__ == ["1 of 2 operations of the job had been done"]
+    ran = cli.run("gnt-job watch 1")
+
+    assert ran.code == 1
+    assert ran.err == "gnt-job watch: no\n1 of 2 operations of the job had been done\n"
 
 
 def test_terminal_is_left_clean_after_the_spinner() -> None:

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 import yaml
-from ganeti.cli.listing import Column, Style, plain_text, render
 
+from ganeti.cli.listing import Column, Style, plain_text, render
 from test.support.cli import Cli
 
 COLUMNS = [

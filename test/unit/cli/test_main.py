@@ -3,12 +3,12 @@ import pathlib
 import shlex
 
 import pytest
+
 from ganeti.cli.command import PROGRAMS, load_program
 from ganeti.cli.feedback import Console
 from ganeti.cli.help import WIDTH
 from ganeti.cli.main import run_program
 from ganeti.cli.parse import parse
-
 from test.support.cli import Cli, Ran
 
 

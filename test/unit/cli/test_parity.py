@@ -5,6 +5,7 @@ import pathlib
 from typing import Any
 
 import pytest
+
 from ganeti.cli.command import PROGRAMS, Command, Program, load_program, resolve
 from ganeti.cli.options.row import Option
 from ganeti.cli.options.table import COMMON, OPTIONS

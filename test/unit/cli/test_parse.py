@@ -1,12 +1,13 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ganeti import errors
 from ganeti.cli import values
 from ganeti.cli.command import Command, load_program
 from ganeti.cli.failures import UsageError
 from ganeti.cli.options.table import OPTIONS
 from ganeti.cli.parse import Parsed, parse
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def parsed(program: str, *words: str) -> Parsed:
