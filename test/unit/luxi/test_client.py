@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable
 
 import pytest
+
 from ganeti import errors
 from ganeti.luxi import framing, methods
 from ganeti.luxi.client import Client
 from ganeti.model.scalars import JobId
-
 from test.support.luxi import luxi_served
 
 

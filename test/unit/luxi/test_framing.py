@@ -1,10 +1,11 @@
 import itertools
 
 import pytest
-from ganeti import errors
-from ganeti.luxi import framing
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ganeti import errors
+from ganeti.luxi import framing
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
