@@ -40,7 +40,7 @@ R = TypeVar("R", bound="Record")
 V = TypeVar("V")
 
 
-def _per_class(make: Callable[[type[Record]], V]) -> Callable[[type[Record]], V]:
+def per_class(make: Callable[[type[Record]], V]) -> Callable[[type[Record]], V]:
     """Compute something about a record class once."""
     known: dict[type[Record], V] = {}
 
@@ -252,7 +252,7 @@ def cached(record: R, make: Callable[[R], Any]) -> Any:
         return value
 
 
-@_per_class
+@per_class
 def fields_of(cls: type[Record]) -> tuple[Field, ...]:
     """Return the fields of a record class, in the order declared, base class first."""
     hints = typing.get_type_hints(cls, include_extras=True)
@@ -269,12 +269,12 @@ def describe(cls: type[Record]) -> Iterator[tuple[str, str, str, str]]:
         yield field.wire, field.type.notation, "required" if default is REQUIRED else repr(default), field.doc
 
 
-@_per_class
+@per_class
 def _by_wire(cls: type[Record]) -> Mapping[str, Field]:
     return {field.wire: field for field in fields_of(cls) if field.stored}
 
 
-@_per_class
+@per_class
 def _dumpers(cls: type[Record]) -> tuple[tuple[str, str, Callable[[Any], Any] | None], ...]:
     return tuple((f.name, f.wire, None if f.type.plain else f.type.dump) for f in fields_of(cls) if f.stored)
 

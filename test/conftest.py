@@ -10,9 +10,9 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from ganeti.paths import Paths
 from hypothesis import HealthCheck, settings
 
+from ganeti.paths import Paths
 from test.support.cluster_dir import make_cluster_dir
 
 _MARK = "GANETI_TEST_RUN"

@@ -14,6 +14,7 @@ is missing is the machine's own.
 from __future__ import annotations
 
 import psutil
+
 from ganeti import errors
 from ganeti.model.scalars import MiB, NonNegativeInt
 from ganeti.schema import Record, param

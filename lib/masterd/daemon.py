@@ -92,6 +92,8 @@ class MasterDaemon:
         async with asyncio.TaskGroup() as tasks:
             await self.queue.start(self.processor.execute)
             await self.luxi.start([self._paths.master_socket, self._paths.query_socket])
+            # Nodes may have missed what the last master daemon wrote before it ended.
+            sending = tasks.create_task(self.config.redistribute())
             catching_up = tasks.create_task(self.distribution.run())
             ready()
             log.info("serving as master of cluster %s", self.config.current.cluster.cluster_name)
@@ -99,6 +101,7 @@ class MasterDaemon:
             log.info("stopping: no new requests, running jobs are finished")
             await self.luxi.close()
             await self.queue.shutdown(SHUTDOWN_LIMIT)
+            sending.cancel()
             catching_up.cancel()
         await self.config.close()
         await self.rpc.close()

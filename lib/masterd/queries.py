@@ -33,7 +33,6 @@ from ganeti.model.scalars import JobId, NodeName
 from ganeti.rpc.client import NodeRpc
 from ganeti.utils import text
 
-
 T = TypeVar("T")
 
 

@@ -25,8 +25,8 @@ from ganeti.paths import Paths
 from ganeti.procedure import table_of
 from ganeti.rpc import procedures
 from ganeti.rpc.transport import DEFAULT_PORT
-from ganeti.utils import process
 from ganeti.utils import log as logs
+from ganeti.utils import process
 
 log = logging.getLogger(__name__)
 

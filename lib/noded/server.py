@@ -15,6 +15,7 @@ import ssl
 from typing import NamedTuple
 
 from aiohttp import web
+
 from ganeti import errors
 from ganeti.clock import Clock
 from ganeti.noded.access import Access

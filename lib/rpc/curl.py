@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pycurl
+
 from ganeti import errors
 from ganeti.rpc.result import Phase
 from ganeti.rpc.transport import DAEMON_HEADER, Endpoint, Loss, Request, Response

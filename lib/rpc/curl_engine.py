@@ -13,6 +13,7 @@ import logging
 from collections.abc import Container
 
 import pycurl
+
 from ganeti import errors
 from ganeti.rpc.curl import BLIND_SECONDS, IDLE_SECONDS, CredentialFiles, Credentials, Transfer, is_quiet
 from ganeti.rpc.result import Phase

@@ -6,6 +6,7 @@ import time
 from typing import ParamSpec, TypeVar
 
 import pycurl
+
 from ganeti import errors
 from ganeti.model.scalars import NodeName
 from ganeti.procedure import Procedure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import simplejson
+
 from ganeti import errors
 
 _encoder = simplejson.JSONEncoder(

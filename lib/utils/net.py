@@ -12,6 +12,7 @@ import socket
 from typing import NamedTuple
 
 import psutil
+
 from ganeti import errors
 from ganeti.paths import Paths
 from ganeti.utils import files

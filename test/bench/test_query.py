@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 import pytest
+
 from ganeti.model.query.evaluate import Answer, prepare
 from ganeti.model.query.fields.instance import INSTANCES
 from ganeti.model.query.rows.instance import instance_rows
 from ganeti.utils import json
-
 from test.support.config_view import View, a_disk, a_node, a_view, an_instance
 
 FIELDS = ["name", "hypervisor", "os", "pnode", "admin_state", "disk_template"]

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import pytest
+
 from ganeti import errors
 from ganeti.clock import SystemClock
 from ganeti.model.scalars import NodeName
@@ -24,7 +25,6 @@ from ganeti.rpc.result import NodeResult, Phase
 from ganeti.rpc.sync import Caller
 from ganeti.rpc.transport import Times
 from ganeti.utils import files, x509
-
 from test.support import node_calls as p
 from test.support.node_daemon import (
     DaemonProcess,

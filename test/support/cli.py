@@ -12,7 +12,6 @@ from ganeti.cli.command import load_program
 from ganeti.cli.feedback import Console
 from ganeti.cli.main import run_program
 from ganeti.masterd.luxi_server import Handler
-
 from test.support.luxi import luxi_served
 
 

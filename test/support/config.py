@@ -16,7 +16,6 @@ from ganeti.model.objects.instance import Instance
 from ganeti.model.objects.nic import NIC
 from ganeti.model.objects.node import Node
 from ganeti.utils.files import Disk as FileDisk
-
 from test.support.clock import ManualClock
 
 T = TypeVar("T")

@@ -14,7 +14,6 @@ from ganeti.model.scalars import InstanceName, MiB, NodeName, Uuid
 from ganeti.noded.context import NodeContext
 from ganeti.paths import Paths
 from ganeti.utils import files, json
-
 from test.support.clock import ManualClock
 
 

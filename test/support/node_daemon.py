@@ -22,7 +22,6 @@ from ganeti.procedure import table_of
 from ganeti.rpc.curl import CredentialFiles
 from ganeti.rpc.transport import Endpoint
 from ganeti.utils import files, log, net, x509
-
 from test.support import node_calls
 
 HOSTNAME = "node1.example.com"

@@ -16,7 +16,6 @@ from ganeti.model.opcodes.test import OpTestDummy
 from ganeti.model.scalars import JobId
 from ganeti.paths import Paths
 from ganeti.utils.files import Disk
-
 from test.support.virtual import VirtualClock, directly
 
 Body = Callable[[OpCode, OpContext], Awaitable[object]]

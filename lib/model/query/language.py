@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Sequence
 
 import pyparsing as pp
+
 from ganeti import errors
 from ganeti.model.query.names import QFilter, glob_to_regexp
 

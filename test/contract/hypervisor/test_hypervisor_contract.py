@@ -9,6 +9,7 @@ import abc
 import os
 
 import pytest
+
 from ganeti import errors
 from ganeti.hypervisor.base import AttachedDisk, Capacity, Host, Hypervisor
 from ganeti.hypervisor.registry import DRIVERS, driver_for
@@ -16,7 +17,6 @@ from ganeti.model.enums import ConsoleKind, DiskMode, HypervisorName
 from ganeti.model.objects.instance import FilledInstance
 from ganeti.model.scalars import InstanceName, MiB
 from ganeti.utils import files
-
 from test.support.node import make_disk, make_instance
 
 WEB = InstanceName("web1.example.com")

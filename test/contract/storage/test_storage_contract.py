@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 
 import pytest
+
 from ganeti import errors
 from ganeti.model.enums import DiskTemplate, LocalDiskStatus
 from ganeti.model.objects.disk import Disk
@@ -19,7 +20,6 @@ from ganeti.schema import replace
 from ganeti.storage.base import BlockDevice
 from ganeti.storage.registry import DRIVERS
 from ganeti.utils import files
-
 from test.support.node import make_disk, make_node
 
 MIB = 1024 * 1024
