@@ -7,9 +7,9 @@ may have changed something, and what a client was told of an end stays so.
 import asyncio
 
 import pytest
+
 from ganeti.model.enums import JobStatus
 from ganeti.model.scalars import JobId
-
 from test.support.disk import DEATHS, Crash, FaultyDisk
 from test.support.queue import Bench, dummy
 from test.support.virtual import run

@@ -3,10 +3,10 @@
 import errno
 
 import pytest
+
 from ganeti import errors
 from ganeti.model.enums import JobStatus
 from ganeti.utils import json
-
 from test.support.disk import FaultyDisk
 from test.support.queue import Bench, dummy, settle, status
 from test.support.virtual import run

@@ -1,4 +1,7 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ganeti.errors import JobFileCorrupted, ProgrammerError
 from ganeti.masterd.jobqueue import job as jobs
 from ganeti.masterd.jobqueue.job import FINAL, FINAL_OPS, TRANSITIONS, VERBS, Job, Verb
@@ -6,8 +9,6 @@ from ganeti.model.enums import FinalStatus, JobStatus, LogType, OpStatus, Submit
 from ganeti.model.opcodes.test import OpTestDelay, OpTestDummy, OpTestOsParams
 from ganeti.model.scalars import JobId
 from ganeti.utils import json
-from hypothesis import given
-from hypothesis import strategies as st
 
 NOW = 1_700_000_000.25
 

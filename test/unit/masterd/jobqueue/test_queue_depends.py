@@ -1,12 +1,12 @@
 import asyncio
 
 import pytest
+
 from ganeti import errors
 from ganeti.masterd.jobqueue.queue import Limits
 from ganeti.model.enums import FinalStatus, JobStatus
 from ganeti.model.opcodes.test import OpTestDummy
 from ganeti.model.scalars import JobId
-
 from test.support.queue import Bench, dummy, settle, stuck
 from test.support.virtual import run
 

@@ -3,6 +3,7 @@ import os
 import resource
 
 import pytest
+
 from ganeti import errors
 from ganeti.masterd.jobqueue import job as jobs
 from ganeti.masterd.jobqueue.queue import Limits
@@ -10,7 +11,6 @@ from ganeti.model.enums import JobStatus
 from ganeti.model.scalars import JobId
 from ganeti.utils import json
 from ganeti.utils.files import read_text
-
 from test.support.queue import Bench, dummy, forever, settle, status, stuck
 from test.support.virtual import run
 

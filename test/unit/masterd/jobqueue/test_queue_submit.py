@@ -2,12 +2,12 @@ import asyncio
 import os
 
 import pytest
+
 from ganeti import errors
 from ganeti.masterd.jobqueue.queue import Limits
 from ganeti.model.enums import JobStatus, LogType
 from ganeti.model.scalars import JobId
 from ganeti.utils import json
-
 from test.support.queue import Bench, dummy, forever, settle, status, stuck
 from test.support.virtual import run
 

@@ -1,9 +1,10 @@
-from ganeti.masterd.jobqueue.scheduler import Doom, Scheduler, Start
-from ganeti.model.enums import FinalStatus, JobStatus
-from ganeti.model.scalars import JobId
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from ganeti.masterd.jobqueue.scheduler import Doom, Scheduler, Start
+from ganeti.model.enums import FinalStatus, JobStatus
+from ganeti.model.scalars import JobId
 
 SUCCESS = frozenset({FinalStatus.SUCCESS})
 J = [JobId(n) for n in range(10)]

@@ -1,11 +1,11 @@
 import asyncio
 
 import pytest
+
 from ganeti import errors
 from ganeti.masterd.jobqueue.subscribe import LOG_INTERVAL, MAX_WAIT
 from ganeti.model.enums import LogType
 from ganeti.model.scalars import JobId
-
 from test.support.queue import Bench, dummy, forever, settle, stuck
 from test.support.virtual import run
 

@@ -3,6 +3,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+
 from ganeti.clock import SystemClock
 from ganeti.errors import LockError, ProgrammerError
 from ganeti.masterd.locking.manager import LockManager

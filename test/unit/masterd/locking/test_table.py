@@ -1,6 +1,7 @@
 from collections.abc import Collection
 
 import pytest
+
 from ganeti.errors import ProgrammerError
 from ganeti.masterd.locking.table import AGING_SECONDS, ALL, All, LockTable
 from ganeti.model.enums import Level

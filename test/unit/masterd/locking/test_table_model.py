@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ganeti.masterd.locking.table import AGING_SECONDS, ALL, Grant, LockTable
-from ganeti.model.enums import Level
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from ganeti.masterd.locking.table import AGING_SECONDS, ALL, Grant, LockTable
+from ganeti.model.enums import Level
 
 UNIVERSE = frozenset("abcd")
 #: in the model ALL is every name there can be, and one more for those to come
