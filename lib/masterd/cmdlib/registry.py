@@ -16,6 +16,7 @@ from ganeti.masterd.cmdlib.instance.reboot import LUInstanceReboot
 from ganeti.masterd.cmdlib.instance.reinstall import LUInstanceReinstall
 from ganeti.masterd.cmdlib.instance.remove import LUInstanceRemove
 from ganeti.masterd.cmdlib.instance.rename import LUInstanceRename
+from ganeti.masterd.cmdlib.instance.set_params import LUInstanceSetParams
 from ganeti.masterd.cmdlib.instance.shutdown import LUInstanceShutdown
 from ganeti.masterd.cmdlib.instance.startup import LUInstanceStartup
 from ganeti.masterd.cmdlib.query.query import (
@@ -50,6 +51,7 @@ UNITS: Mapping[type[OpCode], type[LogicalUnit[Any, Any]]] = {
     i.OpInstanceReinstall: LUInstanceReinstall,
     i.OpInstanceRemove: LUInstanceRemove,
     i.OpInstanceRename: LUInstanceRename,
+    i.OpInstanceSetParams: LUInstanceSetParams,
     i.OpInstanceShutdown: LUInstanceShutdown,
     i.OpInstanceStartup: LUInstanceStartup,
     n.OpNodeQuery: LUNodeQuery,
