@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from ganeti.paths import Paths
+from test.support.cluster import Cluster, running_cluster
 from test.support.cluster_dir import make_cluster_dir
 
 _MARK = "GANETI_TEST_RUN"
@@ -59,6 +60,13 @@ def leaks_nothing() -> Iterator[None]:
 def paths(tmp_path: os.PathLike[str]) -> Paths:
     """Paths of the only node of a virtual cluster, with its directories made."""
     return make_cluster_dir(os.fspath(tmp_path))[0]
+
+
+@pytest.fixture(scope="session")
+def cluster3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A running cluster of three nodes, shared: tests leave it as they found it, and hang up."""
+    with running_cluster(tmp_path_factory.mktemp("cluster3"), nodes=3) as cluster:
+        yield cluster
 
 
 def _descriptors() -> dict[int, str]:
