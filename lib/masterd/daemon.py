@@ -21,6 +21,7 @@ from ganeti import _autoconf, errors
 from ganeti.clock import Clock, SystemClock
 from ganeti.masterd import voting
 from ganeti.masterd.cmdlib.registry import UNITS
+from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.config.store import ConfigStore
 from ganeti.masterd.distribute import Distribution
 from ganeti.masterd.handlers import Handlers
@@ -74,11 +75,11 @@ class MasterDaemon:
             store,
             clock,
             self.queries.job_values,
-            limits=_limits(config),
+            limits=_limits(config.current),
             priorities_changed=self.locks.priorities_changed,
         )
         hooks = HookRunner(rpc, paths.data_dir)
-        self.processor = Processor(self.services, self.locks, hooks, self.queue.submit_all, UNITS)
+        self.processor = Processor(self.services, self.locks, hooks, self.queue.submit_all, UNITS, self._cluster_changed)
         pause = WatcherPause(rpc, paths, clock)
         self.queries.connect(self.queue, self.locks, pause)
         self.distribution.connect(self._peers, store.send_all)
@@ -93,7 +94,7 @@ class MasterDaemon:
             await self.queue.start(self.processor.execute)
             await self.luxi.start([self._paths.master_socket, self._paths.query_socket])
             # Nodes may have missed what the last master daemon wrote before it ended.
-            sending = tasks.create_task(self.config.redistribute())
+            sending = tasks.create_task(self._send_everything())
             catching_up = tasks.create_task(self.distribution.run())
             ready()
             log.info("serving as master of cluster %s", self.config.current.cluster.cluster_name)
@@ -105,6 +106,13 @@ class MasterDaemon:
             catching_up.cancel()
         await self.config.close()
         await self.rpc.close()
+
+    async def _send_everything(self) -> None:
+        await self.config.redistribute()
+        await self.distribution.begin()
+
+    def _cluster_changed(self, config: Config) -> None:
+        self.queue.set_limits(_limits(config))
 
     def _peers(self) -> tuple[Sequence[Node], Sequence[Node]]:
         config = self.config.current
@@ -139,8 +147,8 @@ async def serve(paths: Paths, options: argparse.Namespace, ready: Callable[[], N
     await MasterDaemon(paths, config, rpc, clock).run(stop, ready)
 
 
-def _limits(config: ConfigStore) -> Limits:
-    cluster = config.current.cluster
+def _limits(config: Config) -> Limits:
+    cluster = config.cluster
     return Limits(running=cluster.max_running_jobs, tracked=cluster.max_tracked_jobs)
 
 
@@ -196,7 +204,7 @@ def start(paths: Paths, options: argparse.Namespace, daemon: process.Daemon | No
     if not options.foreground and daemon is None:
         daemon = process.daemonize(logfile)
     try:
-        with process.PidFile(paths.pid_file(NAME)):
+        with process.PidFile(paths.pid_file(NAME)), files.locked_file(paths.queue_lock, timeout=0):
             logs.setup(
                 NAME,
                 logfile,

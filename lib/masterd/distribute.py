@@ -98,6 +98,10 @@ class Distribution:
 
     # --- for a node that joins or changes its role ------------------------------------
 
+    async def begin(self) -> None:
+        """Give the candidates the whole queue: nobody knows what they missed before this daemon began."""
+        await self._send_queue(self._candidates())
+
     async def bring_up_to_date(self, node: Node) -> None:
         """Give one node everything its role asks for, now."""
         await self._send_ssconf([node])
@@ -189,12 +193,14 @@ class Distribution:
             return
 
         async def send(files: Sequence[tuple[str, bytes]]) -> None:
-            await self._rpc.call_many(others, p.jobqueue_purge)
+            answers: dict[NodeName, NodeResult[None]] = await self._rpc.call_many(others, p.jobqueue_purge)
             for start in range(0, len(files), QUEUE_BATCH):
                 part = files[start : start + QUEUE_BATCH]
                 batch = [(self._paths.virtualize(name), data.decode()) for name, data in part]
-                answers = await self._rpc.call_many(others, p.jobqueue_update, batch)
-                self._note("queue", answers)
+                # Who failed once has not got all of it, whatever happens to the rest.
+                going_on = [node for node in others if answers[NodeName(node.name)].ok]
+                answers |= await self._rpc.call_many(going_on, p.jobqueue_update, batch)
+            self._note("queue", answers)
 
         await self._send_whole_queue(send)
 

@@ -38,7 +38,10 @@ CLUSTER_LOCK = "BGL"
 
 
 class Processor:
-    """Runs opcodes; `units` is the table of logical units by opcode class."""
+    """Runs opcodes; `units` is the table of logical units by opcode class.
+
+    `cluster_changed` is told when an operation changed the settings of the cluster.
+    """
 
     def __init__(
         self,
@@ -47,12 +50,14 @@ class Processor:
         hooks: HookRunner,
         submit: SubmitJobs,
         units: Mapping[type[OpCode], type[LogicalUnit[Any, Any]]],
+        cluster_changed: Callable[[Config], None] = lambda config: None,
     ) -> None:
         self._services = services
         self._locks = locks
         self._hooks = hooks
         self._submit = submit
         self._units = units
+        self._cluster_changed = cluster_changed
 
     async def execute(self, op: OpCode, context: OpContext) -> object:
         """Run one opcode and return its result.
@@ -111,17 +116,25 @@ class Processor:
         run = lu.hooks(plan, before)
         if run:
             await self._hooks.pre(lu.op, run, before, lu.warn)
+            await self._hooks.farewell(lu.op, run, before, lu.warn)
         result = await lu.execute(plan)
-        await self._after(lu, plan, run, before)
+        result = await self._after(lu, plan, result, run, before)
         return await self._submitted(lu.op, result)
 
-    async def _after(self, lu: LogicalUnit[Any, Any], plan: Any, run: HookRun | None, before: Config) -> None:
+    async def _after(
+        self, lu: LogicalUnit[Any, Any], plan: Any, result: object, run: HookRun | None, before: Config
+    ) -> object:
+        """Run the hooks that come after; return the result, which may depend on them."""
         now = self._services.config.current
+        if now.cluster is not before.cluster:
+            self._cluster_changed(now)
         if now.serial_no != before.serial_no:
             await self._hooks.config_updated(lu.op, run, now)
         if run:
             after = lu.hooks(plan, now) or run
-            await self._hooks.post(lu.op, run, after, now, lu.warn)
+            failed = await self._hooks.post(lu.op, run, after, now, lu.warn)
+            result = lu.judge_hooks(plan, result, failed)
+        return result
 
     async def _submitted(self, op: OpCode, result: object) -> object:
         if not isinstance(result, Jobs):
