@@ -5,11 +5,12 @@ import importlib
 import io
 import os
 
+from markup import code, definitions, literal, prose, sentence, title
+
 from ganeti.cli.command import load_program
 from ganeti.cli.help import default_text, environment_variable
 from ganeti.cli.options.table import OPTIONS
 from ganeti.cli.parse import options_of
-from markup import code, definitions, literal, prose, sentence, title
 
 #: programs that are no gnt-*: where their main() is
 OTHERS = {

@@ -2,10 +2,11 @@
 
 import inspect
 
+from markup import literal, sentence, table
+
 from ganeti import _autoconf
 from ganeti.bootstrap import directories
 from ganeti.paths import Paths
-from markup import literal, sentence, table
 
 #: stand-ins for the arguments of paths that have one
 SAMPLES = {"job_id": 12345, "key": "KEY", "daemon": "ganeti-noded", "program": "ganeti-masterd", "group": "UUID"}

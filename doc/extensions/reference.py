@@ -6,6 +6,8 @@ Pure: nothing here knows Sphinx.  `PAGES` is what a document can ask for.
 import enum
 import re
 
+from markup import code, definitions, escape, literal, prose, sentence, table, title
+
 from ganeti import errors
 from ganeti.cli.command import PROGRAMS, load_program
 from ganeti.luxi import methods
@@ -22,7 +24,6 @@ from ganeti.model.query.table import Need
 from ganeti.procedure import table_of
 from ganeti.rpc import procedures
 from ganeti.schema import describe, fields_of
-from markup import code, definitions, escape, literal, prose, sentence, table, title
 
 FIELD_WIDTHS = (26, 22, 16, 36)
 
@@ -207,7 +208,11 @@ def numbered(doc):
 
 def parameters():
     """Every parameter of hypervisors, instances, interfaces, nodes and disks."""
-    lines = [*title("Backend parameters", "-"), "What an instance gets, whatever runs it: ``-B memory=2g,vcpus=2``.", ""]
+    lines = [
+        *title("Backend parameters", "-"),
+        "What an instance gets, whatever runs it: ``-B memory=2g,vcpus=2``.",
+        "",
+    ]
     lines += parameter_table(be.BE_PARAMS)
     lines += [*title("Hypervisor parameters", "-"), "For what runs the instance: ``-H fake:migration_mode=live``.", ""]
     lines += [f"Set for the whole cluster only: {', '.join(map(literal, sorted(hv.GLOBALS)))}.", ""]
@@ -215,7 +220,11 @@ def parameters():
         lines += [*title(str(name), "~"), *parameter_table(rows)]
     lines += [*title("NIC parameters", "-"), "How a network interface is connected: ``--net 0:mode=routed``.", ""]
     lines += parameter_table(nic_params.NIC_PARAMS)
-    lines += [*title("Node parameters", "-"), "For a cluster, a group or a node: ``--node-parameters ssh_port=2222``.", ""]
+    lines += [
+        *title("Node parameters", "-"),
+        "For a cluster, a group or a node: ``--node-parameters ssh_port=2222``.",
+        "",
+    ]
     lines += parameter_table(nd.ND_PARAMS)
     lines += [*title("Disk parameters", "-"), "By disk template: ``-D drbd:metavg=meta``.", ""]
     for template, rows in disk_params.TEMPLATE_PARAMS.items():

@@ -5,6 +5,7 @@ import os
 import sys
 
 import pytest
+
 from ganeti import errors
 from ganeti.cli.command import PROGRAMS, load_program
 from ganeti.luxi import methods

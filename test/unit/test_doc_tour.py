@@ -8,6 +8,7 @@ import shlex
 import sys
 
 import pytest
+
 from ganeti.cli.command import PROGRAMS, load_program
 from ganeti.cli.parse import HELP_FLAGS, parse
 
@@ -50,7 +51,7 @@ def gnt_commands(text):
     found = []
     for line in COMMAND.findall(text.replace("\\\n", " ")):
         words = shlex.split(line, comments=True)
-        while words and os.path.basename(words[0]) in ("cmd", "sudo", "time") or (words and "=" in words[0]):
+        while (words and os.path.basename(words[0]) in ("cmd", "sudo", "time")) or (words and "=" in words[0]):
             words = words[1:]
         if len(words) == 1 and words[0].startswith("gnt-"):  # cmd takes one line of shell
             words = shlex.split(words[0])
