@@ -210,7 +210,7 @@ def parameters():
     """Every parameter of hypervisors, instances, interfaces, nodes and disks."""
     lines = [
         *title("Backend parameters", "-"),
-        "What an instance gets, whatever runs it: ``-B memory=2g,vcpus=2``.",
+        "What an instance gets: ``-B memory=2g,vcpus=2``.",
         "",
     ]
     lines += parameter_table(be.BE_PARAMS)
@@ -222,7 +222,7 @@ def parameters():
     lines += parameter_table(nic_params.NIC_PARAMS)
     lines += [
         *title("Node parameters", "-"),
-        "For a cluster, a group or a node: ``--node-parameters ssh_port=2222``.",
+        "For cluster, group or node: ``--node-parameters ssh_port=22``.",
         "",
     ]
     lines += parameter_table(nd.ND_PARAMS)

@@ -16,8 +16,7 @@ REFERENCE = re.compile(r":(path|sym):`([^`]+)`")
 
 def references(text):
     """Yield (role, target) of everything of the source a document names."""
-    for role, target in REFERENCE.findall(text):
-        yield role, target
+    yield from REFERENCE.findall(text)
 
 
 def problem(role, target):
@@ -38,7 +37,7 @@ def shown(role, target):
 def split(name):
     """Return (module, names inside it) of a full name; ganeti.a.b.Class.method."""
     parts = name.split(".")
-    for index, part in enumerate(parts):
+    for index in range(len(parts)):
         below = os.path.join(ROOT, "lib", *parts[1 : index + 1])
         if index and not os.path.isdir(below) and not os.path.isfile(f"{below}.py"):
             return ".".join(parts[:index]), ".".join(parts[index:])
