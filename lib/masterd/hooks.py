@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from ganeti import errors
-from ganeti.masterd.cmdlib.base import HookRun
+from ganeti.masterd.cmdlib.base import FailedHook, HookRun
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import HookPhase
 from ganeti.model.opcodes.base import OpCode
@@ -45,14 +45,20 @@ class HookRunner:
         env = self._environment(op, op.HOOKS_PATH or "", HookPhase.PRE, config) | _prefixed("GANETI_", run.env)
         await self._run(op.HOOKS_PATH or "", HookPhase.PRE, run.pre, env, config, warn)
 
-    async def post(self, op: OpCode, before: HookRun, after: HookRun, config: Config, warn: Warn) -> None:
-        """Run the post hooks; failures are warnings."""
+    async def farewell(self, op: OpCode, run: HookRun, config: Config, warn: Warn) -> None:
+        """Run the post hooks on nodes that are gone after the operation."""
+        await self.post(op, run, run._replace(post=run.farewell), config, warn)
+
+    async def post(
+        self, op: OpCode, before: HookRun, after: HookRun, config: Config, warn: Warn
+    ) -> Sequence[FailedHook]:
+        """Run the post hooks; failures are warnings, and returned."""
         env = (
             self._environment(op, op.HOOKS_PATH or "", HookPhase.POST, config)
             | _prefixed("GANETI_", before.env)
             | _prefixed("GANETI_POST_", after.env)
         )
-        await self._run(op.HOOKS_PATH or "", HookPhase.POST, after.post, env, config, warn)
+        return await self._run(op.HOOKS_PATH or "", HookPhase.POST, after.post, env, config, warn)
 
     async def config_updated(self, op: OpCode, before: HookRun | None, config: Config) -> None:
         """Run the config-update hooks on the master; failures are ignored."""
@@ -85,12 +91,12 @@ class HookRunner:
         env: Mapping[str, str],
         config: Config,
         warn: Warn,
-    ) -> None:
+    ) -> Sequence[FailedHook]:
         nodes = [node for name in where if (node := config.node_named(name)) and not node.offline]
         if not nodes:
-            return
+            return []
         answers = await self._rpc.call_many(nodes, p.hooks_runner, path, phase, env)
-        failed: list[tuple[str, str, str]] = []
+        failed: list[FailedHook] = []
         answered = False
         for name, answer in answers.items():
             if not answer.ok:
@@ -99,7 +105,7 @@ class HookRunner:
             answered = True
             for script, status, output in answer.unwrap("run hooks"):
                 if status == FAIL:
-                    failed.append((name, script, output))
+                    failed.append(FailedHook(name, script, output))
         if phase == HookPhase.PRE:
             if failed:
                 raise errors.HooksAbort(failed)
@@ -107,6 +113,7 @@ class HookRunner:
                 raise errors.HooksFailure(f"cannot run {path} hooks: no node answered")
         for node_name, script, output in failed:
             warn(f"{phase} hook {script} failed on node {node_name}: {output.strip() or 'no output'}")
+        return failed
 
 
 def _prefixed(prefix: str, env: Mapping[str, str]) -> dict[str, str]:

@@ -51,11 +51,23 @@ class Locks(NamedTuple):
 
 
 class HookRun(NamedTuple):
-    """Where hooks run and what they are told (keys without the GANETI_ prefix)."""
+    """Where hooks run and what they are told (keys without the GANETI_ prefix).
+
+    Nodes in `farewell` run the post hooks before the execution: they are gone after it.
+    """
 
     env: Mapping[str, str]
     pre: Sequence[NodeName]
     post: Sequence[NodeName]
+    farewell: Sequence[NodeName] = ()
+
+
+class FailedHook(NamedTuple):
+    """A hook script that failed on a node, and what it printed."""
+
+    node: NodeName
+    script: str
+    output: str
 
 
 class Jobs(NamedTuple):
@@ -118,6 +130,10 @@ class LogicalUnit(Generic[O, P]):
     async def execute(self, plan: P) -> object:
         """Do what the plan says; return the opcode's result."""
         raise NotImplementedError
+
+    def judge_hooks(self, plan: P, result: object, failed: Sequence[FailedHook]) -> object:
+        """Return the opcode's result after post hooks failed; they were told as warnings already."""
+        return result
 
     def reason_trail(self) -> list[tuple[str, str, int]]:
         """Return why this is done, as nodes record it with a change of state."""

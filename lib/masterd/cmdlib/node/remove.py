@@ -34,7 +34,8 @@ class LUNodeRemove(LogicalUnit[OpNodeRemove, Removal]):
         node = get_node(config, self.op.node_name)
         check_removal(config, node)
         env = {"OP_TARGET": node.name, "NODE_NAME": node.name}
-        return Removal(node, hooks_on(env, [name for name in config.node_names() if name != node.name]))
+        hooks = hooks_on(env, [name for name in config.node_names() if name != node.name])
+        return Removal(node, hooks._replace(farewell=[node.name]))
 
     def hooks(self, plan: Removal, config: Config) -> HookRun:
         return plan.hooks
