@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from ganeti import _autoconf, errors
 from ganeti.clock import Clock, SystemClock
@@ -27,6 +28,7 @@ from ganeti.masterd.distribute import Distribution
 from ganeti.masterd.handlers import Handlers
 from ganeti.masterd.hooks import HookRunner
 from ganeti.masterd.iallocator.run import Allocator
+from ganeti.masterd.jobqueue.commit import Offload
 from ganeti.masterd.jobqueue.queue import JobQueue, Limits
 from ganeti.masterd.jobqueue.store import JobStore
 from ganeti.masterd.locking.manager import LockManager
@@ -53,10 +55,27 @@ EXIT_NOT_MASTER = 11
 SHUTDOWN_LIMIT = 30.0
 
 
+class LocalNode(NamedTuple):
+    """The node the daemon runs on: its files, its time, and where blocking work is done."""
+
+    paths: Paths
+    clock: Clock
+    disk: files.Disk
+    offload: Offload
+
+    async def load_config(self) -> ConfigStore:
+        """Read the configuration of this node.
+
+        Raises ConfigurationError naming the file and what to do.
+        """
+        return await ConfigStore.load(self.paths, self.clock, disk=self.disk, run_blocking=self.offload)
+
+
 class MasterDaemon:
     """All parts of the master, wired; `run` serves until told to stop."""
 
-    def __init__(self, paths: Paths, config: ConfigStore, rpc: NodeRpc, clock: Clock) -> None:
+    def __init__(self, node: LocalNode, config: ConfigStore, rpc: NodeRpc) -> None:
+        paths, clock = node.paths, node.clock
         self.config = config
         self.rpc = rpc
         self.distribution = Distribution(rpc, paths, clock)
@@ -70,7 +89,7 @@ class MasterDaemon:
             allocator=Allocator(rpc),
             queries=self.queries,
         )
-        store = JobStore(paths, files.Disk(), self.distribution, asyncio.to_thread)
+        store = JobStore(paths, node.disk, self.distribution, node.offload)
         self.queue = JobQueue(
             store,
             clock,
@@ -79,7 +98,9 @@ class MasterDaemon:
             priorities_changed=self.locks.priorities_changed,
         )
         hooks = HookRunner(rpc, paths.data_dir)
-        self.processor = Processor(self.services, self.locks, hooks, self.queue.submit_all, UNITS, self._cluster_changed)
+        self.processor = Processor(
+            self.services, self.locks, hooks, self.queue.submit_all, UNITS, self._cluster_changed
+        )
         pause = WatcherPause(rpc, paths, clock)
         self.queries.connect(self.queue, self.locks, pause)
         self.distribution.connect(self._peers, store.send_all)
@@ -88,11 +109,11 @@ class MasterDaemon:
         self.luxi = LuxiServer(self.handlers.table())
         self._paths = paths
 
-    async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-        """Serve until `stop` is set; `ready` is called once clients are answered."""
+    async def run(self, sockets: Sequence[str], stop: asyncio.Event, ready: Callable[[], None]) -> None:
+        """Serve clients at `sockets` until `stop` is set; `ready` is called once they are answered."""
         async with asyncio.TaskGroup() as tasks:
             await self.queue.start(self.processor.execute)
-            await self.luxi.start([self._paths.master_socket, self._paths.query_socket])
+            await self.luxi.start(sockets)
             # Nodes may have missed what the last master daemon wrote before it ended.
             sending = tasks.create_task(self._send_everything())
             catching_up = tasks.create_task(self.distribution.run())
@@ -125,26 +146,33 @@ async def serve(paths: Paths, options: argparse.Namespace, ready: Callable[[], N
 
     Raises GenericError when the daemon cannot start.
     """
-    clock = SystemClock()
-    config = await ConfigStore.load(paths, clock)
-    refusal = _not_master(paths, config)
-    if refusal:
-        raise NotMaster(refusal)
+    node = LocalNode(paths, SystemClock(), files.Disk(), asyncio.to_thread)
+    config = await node.load_config()
     credentials = CredentialFiles(paths.server_cert, paths.client_cert)
-    rpc = NodeRpc(CurlEngine(credentials), clock, config.current.cluster.uuid)
-    if not options.no_voting:
-        others = [
-            Address(NodeName(n.name), n.primary_ip) for n in config.current.online_nodes() if n.name != paths.hostname
-        ]
-        outcome = await voting.ask(rpc, NodeName(paths.hostname), others, clock)
-        if not outcome.elected:
-            raise NotMaster(f"{outcome.reason}; if you are sure, use --no-voting --yes-do-it")
+    rpc = NodeRpc(CurlEngine(credentials), node.clock, config.current.cluster.uuid)
+    await check_mastership(node, config.current, rpc, vote=not options.no_voting)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, logs.reopen)
-    await MasterDaemon(paths, config, rpc, clock).run(stop, ready)
+    sockets = [paths.master_socket, paths.query_socket]
+    await MasterDaemon(node, config, rpc).run(sockets, stop, ready)
+
+
+async def check_mastership(node: LocalNode, config: Config, rpc: NodeRpc, *, vote: bool) -> None:
+    """Refuse to go on unless the configuration names this node the master, and if asked the other nodes too.
+
+    Raises NotMaster.
+    """
+    me = NodeName(node.paths.hostname)
+    if config.master.name != me:
+        raise NotMaster(f"the configuration names {config.master.name} as the master, this is {me}")
+    if vote:
+        others = [Address(NodeName(n.name), n.primary_ip) for n in config.online_nodes() if n.name != me]
+        outcome = await voting.ask(rpc, me, others, node.clock)
+        if not outcome.elected:
+            raise NotMaster(f"{outcome.reason}; if you are sure, use --no-voting --yes-do-it")
 
 
 def _limits(config: Config) -> Limits:
@@ -154,13 +182,6 @@ def _limits(config: Config) -> Limits:
 
 class NotMaster(errors.StateError):
     """This node must not run the master daemon."""
-
-
-def _not_master(paths: Paths, config: ConfigStore) -> str:
-    master = config.current.master
-    if master.name != paths.hostname:
-        return f"the configuration names {master.name} as the master, this is {paths.hostname}"
-    return ""
 
 
 def build_parser() -> argparse.ArgumentParser:

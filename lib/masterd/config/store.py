@@ -88,14 +88,16 @@ class ConfigStore:
         self._reservations = Reservations(lambda: self._head, rng or random.SystemRandom())
 
     @classmethod
-    async def load(cls, paths: Paths, clock: Clock, *, disk: Disk | None = None) -> ConfigStore:
+    async def load(
+        cls, paths: Paths, clock: Clock, *, disk: Disk | None = None, run_blocking: RunBlocking = asyncio.to_thread
+    ) -> ConfigStore:
         """Read the configuration of this node; one of an older release is kept beside and rewritten.
 
         Raises ConfigurationError naming the file and what to do.
         """
         path = paths.config_file
         loaded = read_config(path)
-        store = cls(loaded.config, path, clock, disk=disk)
+        store = cls(loaded.config, path, clock, disk=disk, run_blocking=run_blocking)
         store._disk.remove_leftovers(paths.data_dir, clock.time() - LEFTOVER_AGE)
         if loaded.is_upgraded:
             copy = f"{path}.{loaded.version}"
