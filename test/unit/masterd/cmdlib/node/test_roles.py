@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ganeti import errors
 from ganeti.masterd.cmdlib.node import roles
 from ganeti.masterd.cmdlib.node.roles import FlagRequest
 from ganeti.model.enums import NodeRole
 from ganeti.model.objects.node import Node
-from hypothesis import given
-from hypothesis import strategies as st
-
 from test.support.config_view import a_node, uuid_of
 
 MASTER = uuid_of("n0")
