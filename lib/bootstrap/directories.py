@@ -86,6 +86,12 @@ SHARED_DIRECTORIES: tuple[PathOf, ...] = (
     lambda p: os.path.dirname(p.etc_default),
 )
 
+#: the same, for disks of instances: nobody else is to read them
+STORAGE_DIRECTORIES: tuple[PathOf, ...] = (
+    lambda p: p.file_storage_dir,
+    lambda p: p.shared_file_storage_dir,
+)
+
 
 def ensure(paths: Paths, *, full_run: bool = False) -> list[str]:
     """Make and correct everything of a node; return each path that was changed.
@@ -98,10 +104,13 @@ def ensure(paths: Paths, *, full_run: bool = False) -> list[str]:
 
 def _ensure(paths: Paths, full_run: bool) -> Iterator[str]:
     owners = _Owners()
-    for shared in SHARED_DIRECTORIES:
-        if not os.path.isdir(shared(paths)):
-            files.ensure_dir(shared(paths), 0o755)
-            yield shared(paths)
+    for places, mode in ((SHARED_DIRECTORIES, 0o755), (STORAGE_DIRECTORIES, 0o750)):
+        for place in places:
+            directory = place(paths)
+            if not os.path.isdir(directory):
+                files.ensure_dir(os.path.dirname(directory), 0o755)
+                files.ensure_dir(directory, mode)
+                yield directory
     for row in DIRECTORIES:
         path = row.path(paths)
         made = not os.path.isdir(path)
