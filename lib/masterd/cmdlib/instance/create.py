@@ -314,10 +314,4 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
         if not self.op.start:
             return
         wanted = backend(filled.beparams).maxmem
-        free = await devices.free_memory(self.services, primary, filled)
-        if wanted > free:
-            raise errors.OpPrereqError(
-                f"cannot start instance {instance.name}: it needs {wanted} MiB of memory,"
-                f" node {primary.name} has {free} MiB free",
-                ECode.NORES,
-            )
+        await devices.need_memory(self.services, primary, filled, wanted, "start")

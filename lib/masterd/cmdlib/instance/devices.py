@@ -9,12 +9,15 @@ import posixpath
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
+from ganeti import errors
+from ganeti.errors import ECode
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.services import Services
 from ganeti.model.enums import DiskTemplate
 from ganeti.model.objects.disk import Disk
 from ganeti.model.objects.instance import FilledInstance
 from ganeti.model.objects.node import Node
+from ganeti.model.scalars import MiB
 from ganeti.rpc import procedures as p
 
 Warn = Callable[[str], None]
@@ -150,6 +153,20 @@ async def free_memory(services: Services, node: Node, instance: FilledInstance) 
     """
     answer = await services.rpc.call(node, p.node_info, (), [(instance.hypervisor, instance.hvparams)])
     return int(answer.unwrap("read the free memory").hypervisors[0].memory_free)
+
+
+async def need_memory(services: Services, node: Node, instance: FilledInstance, wanted: MiB, act: str) -> None:
+    """Refuse to go on when a node has less free memory than wanted.
+
+    Raises OpPrereqError; OpExecError when the node does not answer.
+    """
+    free = await free_memory(services, node, instance)
+    if wanted > free:
+        raise errors.OpPrereqError(
+            f"cannot {act} instance {instance.name}: it needs {wanted} MiB of memory,"
+            f" node {node.name} has {free} MiB free",
+            ECode.NORES,
+        )
 
 
 def text_of(instance: FilledInstance) -> str:

@@ -57,13 +57,7 @@ class LUInstanceFailover(LogicalUnit[OpInstanceFailover, Failover]):
             )
         if instance.admin_state == AdminState.UP:
             wanted = backend(source.on_node.beparams).minmem
-            free = await devices.free_memory(self.services, target, source.on_node)
-            if wanted > free:
-                raise errors.OpPrereqError(
-                    f"cannot fail over instance {instance.name}: it needs {wanted} MiB of memory,"
-                    f" node {target.name} has {free} MiB free",
-                    ECode.NORES,
-                )
+            await devices.need_memory(self.services, target, source.on_node, wanted, "fail over")
         return Failover(source, target)
 
     def hooks(self, plan: Failover, config: Config) -> HookRun:

@@ -69,10 +69,4 @@ class LUInstanceStartup(LogicalUnit[OpInstanceStartup, Placed]):
         if await devices.is_running(self.services, primary, instance):
             return
         wanted = backend(instance.beparams).minmem
-        free = await devices.free_memory(self.services, primary, instance)
-        if wanted > free:
-            raise errors.OpPrereqError(
-                f"cannot start instance {instance.name}: it needs {wanted} MiB of memory,"
-                f" node {primary.name} has {free} MiB free",
-                ECode.NORES,
-            )
+        await devices.need_memory(self.services, primary, instance, wanted, "start")
