@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import random
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -56,11 +57,12 @@ SHUTDOWN_LIMIT = 30.0
 
 
 class LocalNode(NamedTuple):
-    """The node the daemon runs on: its files, its time, and where blocking work is done."""
+    """The node the daemon runs on: its files, its time, its chance, and where blocking work is done."""
 
     paths: Paths
     clock: Clock
     disk: files.Disk
+    rng: random.Random
     offload: Offload
 
     async def load_config(self) -> ConfigStore:
@@ -68,7 +70,7 @@ class LocalNode(NamedTuple):
 
         Raises ConfigurationError naming the file and what to do.
         """
-        return await ConfigStore.load(self.paths, self.clock, disk=self.disk, run_blocking=self.offload)
+        return await ConfigStore.load(self.paths, self.clock, disk=self.disk, rng=self.rng, run_blocking=self.offload)
 
 
 class MasterDaemon:
@@ -146,7 +148,7 @@ async def serve(paths: Paths, options: argparse.Namespace, ready: Callable[[], N
 
     Raises GenericError when the daemon cannot start.
     """
-    node = LocalNode(paths, SystemClock(), files.Disk(), asyncio.to_thread)
+    node = LocalNode(paths, SystemClock(), files.Disk(), random.SystemRandom(), asyncio.to_thread)
     config = await node.load_config()
     credentials = CredentialFiles(paths.server_cert, paths.client_cert)
     rpc = NodeRpc(CurlEngine(credentials), node.clock, config.current.cluster.uuid)

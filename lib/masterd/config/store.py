@@ -89,7 +89,13 @@ class ConfigStore:
 
     @classmethod
     async def load(
-        cls, paths: Paths, clock: Clock, *, disk: Disk | None = None, run_blocking: RunBlocking = asyncio.to_thread
+        cls,
+        paths: Paths,
+        clock: Clock,
+        *,
+        disk: Disk | None = None,
+        rng: random.Random | None = None,
+        run_blocking: RunBlocking = asyncio.to_thread,
     ) -> ConfigStore:
         """Read the configuration of this node; one of an older release is kept beside and rewritten.
 
@@ -97,7 +103,7 @@ class ConfigStore:
         """
         path = paths.config_file
         loaded = read_config(path)
-        store = cls(loaded.config, path, clock, disk=disk, run_blocking=run_blocking)
+        store = cls(loaded.config, path, clock, disk=disk, rng=rng, run_blocking=run_blocking)
         store._disk.remove_leftovers(paths.data_dir, clock.time() - LEFTOVER_AGE)
         if loaded.is_upgraded:
             copy = f"{path}.{loaded.version}"
