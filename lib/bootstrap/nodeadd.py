@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 
 from ganeti import errors, ssconf
 from ganeti.bootstrap import keys, nodesetup, ssh
@@ -22,6 +23,7 @@ from ganeti.utils import files, net
 
 #: seconds to wait for the node daemon of a node that was just set up
 ANSWER_TIMEOUT = 30.0
+BETWEEN_TRIES = 0.02
 
 
 class JoinOptions(Record):
@@ -39,16 +41,25 @@ def prepare_node(paths: Paths, options: JoinOptions) -> tuple[NodeName, IPAddres
 
     Raises UserError when the name is wrong, EnvironmentFailure when it cannot be reached.
     """
-    host = net.look_up(options.node_name, paths)
-    name, address = NodeName(host.name), IPAddress(host.ip)
-    if options.node_setup:
-        setup = _setup_for(paths, name, options.force_join)
-        if paths.is_virtual:
-            _apply_virtual(paths, setup)
-        else:
-            ssh.run_node_setup(name, setup, options.ssh_key_check, options.ssh_port)
-    wait_until_answers(paths, Address(name, address))
-    return name, address
+    return prepare_nodes(paths, [options])[0]
+
+
+def prepare_nodes(paths: Paths, joining: Sequence[JoinOptions]) -> list[tuple[NodeName, IPAddress]]:
+    """Set up several machines, and wait until the node daemons of all answer; return names and addresses.
+
+    Raises as `prepare_node`, of the first that fails; those before it are set up.
+    """
+    nodes: list[Address] = []
+    for options in joining:
+        host = net.look_up(options.node_name, paths)
+        node = Address(NodeName(host.name), host.ip)
+        if options.node_setup:
+            _set_up(paths, node.name, options)
+        nodes.append(node)
+    # Later, so that all of them start at the same time.
+    for node in nodes:
+        wait_until_answers(paths, node)
+    return [(node.name, IPAddress(node.primary_ip)) for node in nodes]
 
 
 def wait_until_answers(paths: Paths, node: Address, timeout: float = ANSWER_TIMEOUT) -> None:
@@ -65,7 +76,15 @@ def wait_until_answers(paths: Paths, node: Address, timeout: float = ANSWER_TIME
             return
         if time.monotonic() > end:
             answer.unwrap("talk to the node daemon")
-        time.sleep(0.05)
+        time.sleep(BETWEEN_TRIES)
+
+
+def _set_up(paths: Paths, name: NodeName, options: JoinOptions) -> None:
+    setup = _setup_for(paths, name, options.force_join)
+    if paths.is_virtual:
+        _apply_virtual(paths, setup)
+    else:
+        ssh.run_node_setup(name, setup, options.ssh_key_check, options.ssh_port)
 
 
 def _setup_for(paths: Paths, name: NodeName, force_join: bool) -> nodesetup.NodeSetup:

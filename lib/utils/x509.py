@@ -37,7 +37,8 @@ def create_signed(cn: str, signer_pem: bytes, days: int, serial: int) -> bytes:
     The key is of an elliptic curve: made in no time, and cheap in every handshake.
     Raises X509CertError when the signer cannot be used.
     """
-    signer_key, signer = load_key("signer", signer_pem), load_certificate("signer", signer_pem)
+    # Looking for a weak RSA key takes far longer than signing with it; this one is the cluster's own.
+    signer_key, signer = load_key("signer", signer_pem, checked=False), load_certificate("signer", signer_pem)
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _build(_name(cn), signer.subject, key, signer_key, days=days, serial=serial, ca=False)
     return _pem(key, certificate)
@@ -110,13 +111,13 @@ def load_certificate(where: str, pem: bytes) -> x509.Certificate:
         raise errors.X509CertError(where, "holds no certificate") from err
 
 
-def load_key(where: str, pem: bytes) -> Key:
-    """Return the private key of a PEM.
+def load_key(where: str, pem: bytes, *, checked: bool = True) -> Key:
+    """Return the private key of a PEM; `checked` refuses numbers that make no sound RSA key.
 
     Raises X509CertError naming `where`.
     """
     try:
-        key = serialization.load_pem_private_key(pem, None)
+        key = serialization.load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=not checked)
     except (ValueError, TypeError) as err:
         raise errors.X509CertError(where, "holds no private key that can be used") from err
     if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
