@@ -9,6 +9,7 @@ from ganeti.masterd.cmdlib.cluster.findings import Finding
 from ganeti.model.enums import VerifyCode
 from ganeti.model.objects.node import Node
 from ganeti.model.scalars import NodeName
+from ganeti.paths import VIRTUAL_PREFIX
 from ganeti.utils.text import natural_sort
 
 #: checksum of each file that a node has, by path
@@ -28,23 +29,24 @@ def judge_files(
 
 
 def _problems(file: ClusterFile, nodes: Sequence[Node], having: Mapping[NodeName, str]) -> Iterable[str]:
+    path = file.path.removeprefix(VIRTUAL_PREFIX)
     belongs = [node.name for node in nodes if file.where.includes(node)]
     missing = [name for name in belongs if name not in having]
     if missing and not file.optional:
-        yield f"file {file.path} is missing on {_names(missing)}"
+        yield f"file {path} is missing on {_names(missing)}"
     elif missing and len(missing) < len(belongs):
-        yield f"file {file.path} is to be on all nodes or none, but is missing on {_names(missing)}"
+        yield f"file {path} is to be on all nodes or none, but is missing on {_names(missing)}"
     if file.where is Where.CANDIDATES:
         surplus = [name for name in having if name not in belongs]
         if surplus:
-            yield f"file {file.path} should not be on {_names(surplus)}"
+            yield f"file {path} should not be on {_names(surplus)}"
     by_content: dict[str, list[NodeName]] = {}
     for name in belongs:
         if name in having:
             by_content.setdefault(having[name], []).append(name)
     if len(by_content) > 1:
         groups = sorted(by_content.values(), key=len, reverse=True)
-        yield f"file {file.path} differs between nodes: {'; '.join(_names(group) for group in groups)}"
+        yield f"file {path} differs between nodes: {'; '.join(_names(group) for group in groups)}"
 
 
 def _names(nodes: Iterable[NodeName]) -> str:

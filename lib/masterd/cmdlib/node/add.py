@@ -42,7 +42,7 @@ class LUNodeAdd(LogicalUnit[OpNodeAdd, Addition]):
         if not self.op.readd and config.node_named(self.op.node_name) is None:
             reserve.node_name(self.op.node_name)
         node = joining.plan_node(config, self.op, reserve.uuid())
-        version = prerequisite(await self.services.rpc.call(node, p.version), act)
+        version = prerequisite(await self.services.rpc.call(node, p.version), "talk to the node daemon")
         if version != versions.PROTOCOL:
             raise errors.OpPrereqError(
                 f"cannot {act}: it speaks protocol version {version}, this cluster {versions.PROTOCOL};"
@@ -98,7 +98,7 @@ class LUNodeAdd(LogicalUnit[OpNodeAdd, Addition]):
         }
         start = clock.time()
         answer = await self.services.rpc.call(node, p.node_verify, checks, config.cluster.cluster_name, {})
-        found = prerequisite(answer, f"look at the set-up of {node.name}")
+        found = prerequisite(answer, "look at the set-up")
         problems = joining.problems_of(node.name, found)
         digest, problem = pool.digest_in(found)
         if problem:

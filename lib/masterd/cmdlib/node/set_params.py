@@ -62,7 +62,7 @@ class LUNodeSetParams(LogicalUnit[OpNodeSetParams, Modification]):
             new = replace(new, secondary_ip=self.op.secondary_ip)
             await self._check_secondary(config, old, new)
         if old.offline and not new.offline:
-            prerequisite(await self.services.rpc.call(new, p.version), f"{act}: ask whether it is back")
+            prerequisite(await self.services.rpc.call(new, p.version), "talk to the node daemon")
             self.warn(
                 f"node {old.name} comes back without being set up again",
                 hint="gnt-node add --readd does both",

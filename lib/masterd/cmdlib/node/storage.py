@@ -127,9 +127,9 @@ class LURepairNodeStorage(LogicalUnit[OpRepairNodeStorage, StorageChange]):
 
 
 def default_type(cluster: Cluster) -> StorageType:
-    """Return the storage that disks of the default template are taken from."""
-    template = cluster.enabled_disk_templates[0] if cluster.enabled_disk_templates else DiskTemplate.DISKLESS
-    return _TYPE_OF_TEMPLATE[template]
+    """Return the storage that disks are taken from unless asked otherwise: of the first template that has any."""
+    with_storage = [name for name in cluster.enabled_disk_templates if name != DiskTemplate.DISKLESS]
+    return _TYPE_OF_TEMPLATE[with_storage[0] if with_storage else DiskTemplate.DISKLESS]
 
 
 def arguments_of(cluster: Cluster, kind: StorageType) -> list[str]:
