@@ -111,7 +111,6 @@ class Processor:
         before = store.current
         plan = await lu.check(before)
         if lu.op.dry_run:
-            lu.info("dry run: checks passed, nothing was changed")
             return lu.preview(plan)
         run = lu.hooks(plan, before)
         if run:

@@ -156,7 +156,11 @@ class Queries:
     async def _jobs(self, query: Query[Any]) -> Sequence[Job]:
         queue = _connected(self._queue)
         if query.names is None:
-            return queue.jobs()
+            if Need.ARCHIVED not in query.asks:
+                return queue.jobs()
+            # The archive first: a job that is archived meanwhile is in both, and not in neither.
+            every = {job.id: job for job in [*await queue.archived(), *queue.jobs()]}
+            return [every[job_id] for job_id in sorted(every)]
         found = [await queue.find(JobId(int(name))) for name in query.names if name.isdigit()]
         return [job for job in found if job is not None]
 

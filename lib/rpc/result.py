@@ -75,7 +75,9 @@ class NodeResult(Generic[R_co]):
         failure = self.failure
         if failure is None:
             return cast(R_co, self._value)
-        message = f"cannot {act} on node {self.node}: {failure.message}"
+        # A node that tells of the same act says it once, not twice.
+        told_already = failure.message.removeprefix(f"cannot {act}: ")
+        message = f"cannot {act} on node {self.node}: {told_already}"
         error = failure.error
         # Only where the first argument is the message can the node and the act be put before it.
         if error is not None and error.args and error.args[0] == str(error):

@@ -21,7 +21,7 @@ def delay(session: Session, options: Values, args: Sequence[str]) -> int:
     """Run a job that does nothing."""
     op = OpTestDelay.from_wire(
         {
-            "duration": read_float(args[0]),
+            "duration": _seconds(args[0]),
             "on_master": options.on_master,
             "on_nodes": options.on_nodes,
             "repeat": options.repeat,
@@ -31,6 +31,13 @@ def delay(session: Session, options: Values, args: Sequence[str]) -> int:
     )
     run_op(session, options, op)
     return ExitCode.SUCCESS
+
+
+def _seconds(text: str) -> float:
+    try:
+        return read_float(text)
+    except UsageError as err:
+        raise UsageError(f"cannot wait {text!r} seconds: {err}") from None
 
 
 def submit_job(session: Session, options: Values, args: Sequence[str]) -> int:

@@ -98,7 +98,7 @@ def _device(status: Sequence[Any] | None) -> str:
     if not status:
         return "-"
     path, major, minor, percent, seconds, degraded, *_ = status
-    words = [f"{path} ({major}:{minor})"]
+    words = [path if major is None else f"{path} ({major}:{minor})"]
     if percent is not None:
         words.append(f"in sync to {percent:.1f}%" + (f", {seconds} s to go" if seconds is not None else ""))
     if degraded:

@@ -94,7 +94,7 @@ def _on_each(
 def _selected(session: Session, options: Values, args: Sequence[str], what: str) -> list[JobId]:
     """Return the jobs that are named, or all in a state once the user agrees."""
     if bool(args) == bool(options.status_filter):
-        raise UsageError("name jobs, or give one of --pending, --queued, --waiting: one of both")
+        raise UsageError("name jobs, or select them with one of --pending, --queued and --waiting; not both")
     if args:
         return [JobId(read_job_id(arg)) for arg in args]
     rows = session.client.call(methods.query_jobs, None, ["id", "status", "summary"])

@@ -135,12 +135,24 @@ VERBS: Mapping[Verb, frozenset[JobStatus]] = {
 }
 
 
+#: what to tell of a job that something cannot be done with now
+_CONDITION: Mapping[JobStatus, str] = {
+    JobStatus.QUEUED: "it has not begun",
+    JobStatus.WAITING: "it has not begun",
+    JobStatus.CANCELING: "it is being canceled",
+    JobStatus.RUNNING: "it is running",
+    JobStatus.SUCCESS: "it has ended (success)",
+    JobStatus.ERROR: "it has ended (error)",
+    JobStatus.CANCELED: "it has ended (canceled)",
+}
+
+
 def refusal(job: Job, verb: Verb) -> str | None:
     """Return why a verb is not allowed now, or None when it is."""
     status = job.status
     if status in VERBS[verb]:
         return None
-    return f"cannot {verb} job {job.id}: it is {status}, not {' or '.join(sorted(VERBS[verb]))}"
+    return f"cannot {verb} job {job.id}: {_CONDITION[status]}"
 
 
 # --- making and changing ------------------------------------------------------------

@@ -137,6 +137,10 @@ class JobQueue:
         """Return all jobs that are not archived, oldest first."""
         return sorted(self._records, key=lambda job: job.id)
 
+    async def archived(self) -> list[Job]:
+        """Return all jobs in the archive, oldest first; they are read for it, all of them."""
+        return await self._store.read_archive()
+
     def get(self, job_id: JobId) -> Job | None:
         """Return a job that is not archived."""
         return self._records.shown(job_id)

@@ -73,6 +73,10 @@ class JobStore:
         except (OSError, errors.JobFileCorrupted):
             return None
 
+    async def read_archive(self) -> list[Job]:
+        """Return every archived job that can be read, oldest first: slow, and big."""
+        return await self._offload(self._read_archive)
+
     def copy(self) -> list[tuple[str, bytes]]:
         """Return (path, content) of every file a candidate should have; blocks while it reads."""
         found = []
@@ -171,6 +175,16 @@ class JobStore:
             if found := [int(match[1]) for match in map(_job_file_name, names) if match]:
                 return max(found)
         return 0
+
+    def _read_archive(self) -> list[Job]:
+        found = []
+        for directory in os.listdir(self._paths.archive_dir):
+            names = os.listdir(f"{self._paths.archive_dir}/{directory}") if directory.isdecimal() else []
+            for job_id in [JobId(int(match[1])) for match in map(_job_file_name, names) if match]:
+                with contextlib.suppress(OSError, errors.JobFileCorrupted):  # cleaned away meanwhile; lost anyway
+                    data = files.read_file(self._paths.archived_job_file(job_id), MAX_FILE)
+                    found.append(replace(jobs.from_file(data, job_id), archived=True))
+        return sorted(found, key=lambda job: job.id)
 
     def _job_files(self) -> Iterator[tuple[JobId, str]]:
         """Yield (id, path) of the jobs in the queue, oldest first."""

@@ -122,7 +122,7 @@ class Subscriptions:
 
 def _found(job: Job | None, job_id: JobId) -> Job:
     if job is None:
-        raise errors.JobLost(f"job {job_id} is no longer in the queue")
+        raise errors.JobLost(f"job {job_id} is not in the queue: it does not exist, or has been archived")
     return job
 
 

@@ -53,8 +53,8 @@ def test_jobs_are_canceled_by_state_after_a_question(queue: Cli) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("cancel", "name jobs, or give one of --pending"),
-        ("cancel --queued 3", "one of both"),
+        ("cancel", "name jobs, or select them with one of --pending"),
+        ("cancel --queued 3", "not both"),
         ("change-priority 3", "no priority given"),
         ("cancel x", "a job id is a number"),
         ("autoarchive soon", "such as 4h"),

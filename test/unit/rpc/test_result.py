@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ganeti import errors
 from ganeti.model.scalars import NodeName
 from ganeti.rpc.result import Failure, NodeResult, Phase
@@ -28,6 +29,13 @@ def test_error_names_act_and_node_and_keeps_its_class() -> None:
         failed(errors.HypervisorError("no more memory")).unwrap("start instance web1")
 
     assert str(caught.value) == "cannot start instance web1 on node node1.example.com: no more memory"
+
+
+def test_act_is_told_once_when_the_node_tells_of_it_too() -> None:
+    with pytest.raises(errors.OpExecError) as caught:
+        failed(None, "cannot use OS noop: no such definition").unwrap("use OS noop")
+
+    assert str(caught.value) == "cannot use OS noop on node node1.example.com: no such definition"
 
 
 def test_further_arguments_of_an_error_are_kept() -> None:

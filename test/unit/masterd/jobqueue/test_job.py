@@ -75,12 +75,8 @@ def test_nothing_leads_out_of_a_final_status():
 def test_every_verb_says_why_it_is_refused():
     running = make(1, OpStatus.WAITING, OpStatus.RUNNING)
 
-    assert (
-        jobs.refusal(running, Verb.ARCHIVE) == "cannot archive job 7: it is running, not canceled or error or success"
-    )
-    assert (
-        jobs.refusal(running, Verb.CANCEL) == "cannot cancel job 7: it is running, not canceling or queued or waiting"
-    )
+    assert jobs.refusal(running, Verb.ARCHIVE) == "cannot archive job 7: it is running"
+    assert jobs.refusal(running, Verb.CANCEL) == "cannot cancel job 7: it is running"
     assert jobs.refusal(running, Verb.CHANGE_PRIORITY) is None
 
 
