@@ -55,13 +55,17 @@ def be_defaults() -> dict[str, object]:
 def without_legacy(params: Params, path: str = "beparams") -> dict[str, object]:
     """Return parameters with the old name `memory` replaced by what it stands for.
 
-    Raises ParameterError if both names are used.
+    Clients of older releases send it beside the new names; that is fine as long as
+    they agree.  Raises ParameterError if they do not.
     """
     if LEGACY_MEMORY not in params:
         return dict(params)
-    both = sorted(params.keys() & {"maxmem", "minmem"})
-    if both:
-        raise errors.ParameterError(f"{path}.memory: stands for maxmem and minmem, not to be used with {both[0]}")
+    memory = str(params[LEGACY_MEMORY])
+    other = [name for name in ("maxmem", "minmem") if str(params.get(name, memory)) != memory]
+    if other:
+        raise errors.ParameterError(
+            f"{path}.memory: stands for maxmem and minmem, but {other[0]} is {params[other[0]]}, not {memory}"
+        )
     rest = {name: value for name, value in params.items() if name != LEGACY_MEMORY}
     return {**rest, "maxmem": params[LEGACY_MEMORY], "minmem": params[LEGACY_MEMORY]}
 

@@ -2,6 +2,7 @@ import json
 import os
 
 import pytest
+
 from ganeti.errors import ParameterError, TypeEnforcementError
 from ganeti.model.enums import DiskTemplate, HypervisorName
 from ganeti.model.params import be, disk, hv, ipolicy, nd, nic
@@ -65,6 +66,7 @@ def test_defaults_pass_their_own_checks(name):
         ({"maxmem": "2g"}, {"maxmem": 2048}),
         ({"auto_balance": "false"}, {"auto_balance": False}),
         ({"memory": 512}, {"maxmem": 512, "minmem": 512}),
+        ({"memory": 512, "maxmem": 512, "minmem": "512"}, {"maxmem": 512, "minmem": 512}),
     ],
 )
 def test_text_is_read_as_the_type_of_its_parameter(given, kept):
