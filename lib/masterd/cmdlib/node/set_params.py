@@ -52,8 +52,7 @@ class LUNodeSetParams(LogicalUnit[OpNodeSetParams, Modification]):
         decision = plan_flags(config, old, request)
         new = decision.node
         if not self.op.auto_promote:
-            cluster = config.cluster
-            roles.check_pool(list(config.nodes.values()), new, cluster.master_node, cluster.candidate_pool_size)
+            check_pool(config, new)
         check_instances(config, old, new)
         if self.op.ndparams is not None:
             new = replace(new, ndparams=merged_ndparams(old.ndparams, self.op.ndparams))
@@ -88,6 +87,9 @@ class LUNodeSetParams(LogicalUnit[OpNodeSetParams, Modification]):
         if self.op.auto_promote and plan.old.master_candidate and not plan.new.master_candidate:
             successors = await pool.prepare_pool(services, services.config.current, self.warn, leaving={plan.old.uuid})
         with services.config.update() as draft:
+            if not self.op.auto_promote:
+                # Again: another node may have left the pool since the check.
+                check_pool(draft.base, plan.new)
             pool.write_pool(draft, successors)
             self._write(draft, plan)
         config = await services.config.durable(draft)
@@ -172,6 +174,15 @@ def plan_flags(config: Config, node: Node, request: roles.FlagRequest) -> roles.
     needed = roles.has_room(list(config.nodes.values()), as_regular, config.cluster.candidate_pool_size)
     is_master = node.uuid == config.cluster.master_node
     return roles.decide_flags(node, request, is_master=is_master, pool_needs_it=needed)
+
+
+def check_pool(config: Config, new: Node) -> None:
+    """Refuse a change of a node that leaves too few master candidates.
+
+    Raises OpPrereqError.
+    """
+    cluster = config.cluster
+    roles.check_pool(list(config.nodes.values()), new, cluster.master_node, cluster.candidate_pool_size)
 
 
 def check_instances(config: Config, old: Node, new: Node) -> None:
