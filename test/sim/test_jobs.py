@@ -1,0 +1,418 @@
+"""Jobs through the whole daemon: order, dependencies, cancellation, refusals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from ganeti import errors
+from ganeti.luxi import methods as m
+from ganeti.masterd.cmdlib.registry import UNITS
+from ganeti.masterd.jobqueue.job import Job
+from ganeti.model.enums import JobStatus, OpStatus
+from ganeti.model.opcodes.registry import OPCODES
+from ganeti.model.opcodes.test import OpTestDelay
+from ganeti.model.scalars import JobId
+from ganeti.utils import files
+from test.support.sim import Master, SimCluster, log_of, results_of
+from test.support.sim_check import check_at_rest, running
+from test.support.sim_ops import create, delay, name_of, node, shutdown, startup
+
+MakeCluster = Callable[..., SimCluster]
+
+
+def ended(job: Job) -> tuple[int, int]:
+    assert job.end_timestamp is not None
+    return job.end_timestamp
+
+
+async def until(master: Master, job_id: JobId, status: JobStatus) -> None:
+    """Wait until a job stands somewhere."""
+    while (await master.job(job_id)).status != status:
+        await asyncio.sleep(0.01)
+
+
+def test_everything_of_an_instance_s_life_succeeds(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        assert await master.run(create(1, on=2, disks=1)) == [[node(2)]]
+        assert running(cluster) == {name_of(1): [node(2)]}
+        await master.run(shutdown(1), startup(1), shutdown(1))
+        assert running(cluster) == {}
+        await master.caught_up()
+        check_at_rest(cluster, master)
+
+    cluster.live(scenario)
+
+
+def test_waiting_takes_no_time_of_the_clock_on_the_wall(cluster: SimCluster) -> None:
+    cluster.live(lambda master: master.run(delay(86400.0)), limit=100_000)
+
+    assert cluster.time.now >= 86400
+
+
+def test_a_delay_on_nodes_takes_its_time_there(cluster: SimCluster) -> None:
+    """Longer than one request may last: the call is waited for by its id."""
+
+    async def scenario(master: Master) -> None:
+        start = cluster.time.now
+        await master.run(delay(30.0, 2, 3))
+        assert 30 <= cluster.time.now - start < 31
+
+    cluster.live(scenario)
+
+    assert cluster.nodes[1].carried_out.count("test_delay") == 1
+    assert any(sent.endswith("WaitForFunction") for sent in cluster.network.sent)
+
+
+def test_jobs_that_need_nothing_of_each_other_run_at_the_same_time(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        start = cluster.time.now
+        jobs = [await master.submit(delay(60.0, number)) for number in (1, 2, 3)]
+        for job_id in jobs:
+            results_of(await master.end_of(job_id))
+        assert cluster.time.now - start < 62
+
+    cluster.live(scenario)
+
+
+def test_jobs_that_need_the_same_lock_run_one_after_the_other(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        start = cluster.time.now
+        for job_id in [await master.submit(delay(60.0, 2)) for _ in range(3)]:
+            results_of(await master.end_of(job_id))
+        assert cluster.time.now - start >= 180
+
+    cluster.live(scenario)
+
+
+def test_the_more_urgent_job_gets_the_lock_first(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        holder = await master.submit(delay(10.0, 2))
+        await until(master, holder, JobStatus.RUNNING)
+        waiting = [await master.submit(delay(1.0, 2, priority=priority)) for priority in (10, 0, -10)]
+        for job_id in waiting:
+            await until(master, job_id, JobStatus.WAITING)
+        jobs = [await master.end_of(job_id) for job_id in waiting]
+        assert sorted(jobs, key=ended) == jobs[::-1]
+
+    cluster.live(scenario)
+
+
+def test_a_changed_priority_counts_for_a_job_that_waits_for_locks(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        holder = await master.submit(delay(10.0, 2))
+        await until(master, holder, JobStatus.RUNNING)
+        first, second = await master.submit(delay(1.0, 2)), await master.submit(delay(1.0, 2))
+        await until(master, second, JobStatus.WAITING)
+        assert (await master.call(m.change_job_priority, second, -20))[0]
+        assert ended(await master.end_of(second)) < ended(await master.end_of(first))
+
+    cluster.live(scenario)
+
+
+def test_the_run_limit_keeps_the_rest_in_the_queue_and_the_urgent_come_first(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster(settings={"max_running_jobs": 1})
+
+    async def scenario(master: Master) -> None:
+        jobs = [await master.submit(delay(5.0, priority=priority)) for priority in (0, 10, 0, -10)]
+        order = sorted([await master.end_of(job_id) for job_id in jobs], key=ended)
+        assert [job.id for job in order] == [jobs[0], jobs[3], jobs[2], jobs[1]]
+
+    cluster.live(scenario)
+
+
+def test_a_job_waits_for_the_one_it_depends_on(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        first = await master.submit(delay(20.0))
+        second = await master.submit(delay(1.0, depends=[[first, ["success"]]]))
+        done, after = await master.end_of(first), await master.end_of(second)
+        assert after.start_timestamp is not None and after.start_timestamp >= ended(done)
+
+    cluster.live(scenario)
+
+
+def test_a_job_whose_dependency_failed_does_not_run(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        first = await master.submit(startup(7))
+        second = await master.submit(create(1, on=2, depends=[[first, ["success"]]]))
+        job = await master.end_of(second)
+        assert job.status in (JobStatus.ERROR, JobStatus.CANCELED)
+        with pytest.raises(errors.GenericError, match=str(first)):
+            results_of(job)
+        assert running(cluster) == {}
+
+    cluster.live(scenario)
+
+
+def test_the_rest_of_a_job_is_not_run_after_a_failure(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        job = await master.end_of(await master.submit(delay(1.0), startup(7), create(1, on=2)))
+        assert [op.status for op in job.ops] == [OpStatus.SUCCESS, OpStatus.ERROR, OpStatus.ERROR]
+        assert "instance_start" not in cluster.nodes[1].carried_out
+
+    cluster.live(scenario)
+
+
+def test_a_queued_job_is_canceled_and_never_runs(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster(settings={"max_running_jobs": 1})
+
+    async def scenario(master: Master) -> None:
+        first = await master.submit(delay(10.0))
+        second = await master.submit(create(1, on=2))
+        assert (await master.call(m.cancel_job, second))[0]
+        assert (await master.job(second)).status == JobStatus.CANCELED
+        results_of(await master.end_of(first))
+        assert running(cluster) == {}
+
+    cluster.live(scenario)
+
+
+def test_a_job_that_waits_for_locks_is_canceled_within_a_second(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        holder = await master.submit(delay(1000.0, 2))
+        await until(master, holder, JobStatus.RUNNING)
+        waiting = await master.submit(delay(1.0, 2))
+        await until(master, waiting, JobStatus.WAITING)
+        start = cluster.time.now
+        assert (await master.call(m.cancel_job, waiting))[0]
+        assert (await master.end_of(waiting)).status == JobStatus.CANCELED
+        assert cluster.time.now - start < 1
+        results_of(await master.end_of(holder))
+        assert master.daemon.locks.dump() == []
+
+    cluster.live(scenario)
+
+    assert cluster.nodes[1].carried_out.count("test_delay") == 1
+
+
+def test_canceling_at_the_very_moment_the_lock_comes_ends_well(cluster: SimCluster) -> None:
+    """Cancel at every moment around the grant: the job either ran, or was canceled and left nothing."""
+
+    async def scenario(master: Master) -> None:
+        for step in range(30):
+            holder = await master.submit(delay(0.05, 2))
+            waiting = await master.submit(delay(0.05, 2))
+            await asyncio.sleep(0.04 + 0.002 * step)
+            await master.call(m.cancel_job, waiting)
+            job = await master.end_of(waiting)
+            assert job.status in (JobStatus.CANCELED, JobStatus.SUCCESS)
+            assert (await master.end_of(holder)).status == JobStatus.SUCCESS
+            assert master.daemon.locks.dump() == []
+
+    cluster.live(scenario)
+
+
+def test_a_running_job_cannot_be_canceled(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        job_id = await master.submit(delay(10.0))
+        await until(master, job_id, JobStatus.RUNNING)
+        done, reason = await master.call(m.cancel_job, job_id)
+        assert not done and "running" in reason
+        assert (await master.end_of(job_id)).status == JobStatus.SUCCESS
+
+    cluster.live(scenario)
+
+
+def test_a_killed_job_frees_its_locks(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        job_id = await master.submit(delay(1000.0, 2))
+        await until(master, job_id, JobStatus.RUNNING)
+        await master.call(m.cancel_job, job_id, True)
+        job = await master.end_of(job_id)
+        assert job.status == JobStatus.ERROR
+        assert cluster.time.now < 100
+        assert master.daemon.locks.dump() == []
+
+    cluster.live(scenario)
+
+
+def test_a_dry_run_checks_and_changes_nothing(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        serial = master.daemon.config.current.serial_no
+        assert await master.run(create(1, on=3, dry_run=True)) == [[node(3)]]
+        assert master.daemon.config.current.serial_no == serial
+        with pytest.raises(errors.OpPrereqError, match="not known"):
+            await master.run(startup(1, dry_run=True))
+        check_at_rest(cluster, master)
+
+    cluster.live(scenario)
+
+    assert "hooks_runner" not in cluster.nodes[2].carried_out
+
+
+def test_an_opcode_that_is_not_supported_is_refused_by_name(cluster: SimCluster) -> None:
+    unsupported = next(op for op in OPCODES.values() if op not in UNITS and _can_be_empty(op))
+
+    async def scenario(master: Master) -> None:
+        with pytest.raises(errors.OpPrereqError, match=f"cannot execute {unsupported.OP_ID}: not supported"):
+            await master.run(unsupported())
+        check_at_rest(cluster, master)
+
+    cluster.live(scenario)
+
+
+def _can_be_empty(op: Callable[[], object]) -> bool:
+    try:
+        op()
+    except (TypeError, errors.ParameterError):
+        return False
+    return True
+
+
+def test_an_opcode_nobody_knows_is_refused_at_the_door(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        with pytest.raises(errors.OpCodeUnknown, match="OP_INSTANCE_EXPLODE"):
+            await master.call(m.submit_job, [{"OP_ID": "OP_INSTANCE_EXPLODE"}])
+        with pytest.raises(errors.ParameterError, match="duration"):
+            await master.call(m.submit_job, [{"OP_ID": "OP_TEST_DELAY", "duration": "long"}])
+        assert master.daemon.queue.jobs() == []
+
+    cluster.live(scenario)
+
+
+def test_the_same_seed_gives_the_same_run(make_cluster: MakeCluster, directory: str, seed: str) -> None:
+    async def scenario(master: Master) -> None:
+        for op in (create(1, on=2, disks=1), create(2, on=3), delay(1.0, 2), delay(1.0, 2, 3), shutdown(1)):
+            await master.submit(op)
+        await master.all_ended()
+
+    runs = []
+    for number in (1, 2):
+        cluster = SimCluster(f"{directory}/{number}", seed=seed)
+        cluster.live(scenario)
+        operations = [what for what, _ in cluster.disk.operations]
+        runs.append((cluster.time.now, cluster.network.sent, operations))
+
+    assert runs[0] == runs[1]
+
+
+# --- hooks ----------------------------------------------------------------------------------
+
+
+def write_hook(cluster: SimCluster, number: int, subdirectory: str, text: str) -> str:
+    """Put a hook script on a node."""
+    paths = cluster.nodes[number - 1].paths
+    directory = f"{paths.hooks_dir}/{subdirectory}"
+    files.ensure_dir(directory, 0o755)
+    files.write_file(f"{directory}/check", f"#!/bin/sh\n{text}\n", mode=0o755, durable=False)
+    return directory
+
+
+def test_a_failing_hook_before_the_work_stops_it(cluster: SimCluster) -> None:
+    write_hook(cluster, 2, "instance-add-pre.d", "echo not on a friday; exit 1")
+
+    async def scenario(master: Master) -> None:
+        with pytest.raises(errors.HooksAbort, match="not on a friday"):
+            await master.run(create(1, on=2))
+        assert master.daemon.config.current.instance_named(name_of(1)) is None
+        check_at_rest(cluster, master)
+
+    cluster.live(scenario)
+
+    assert running(cluster) == {}
+
+
+def test_a_failing_hook_after_the_work_is_a_warning(cluster: SimCluster) -> None:
+    write_hook(cluster, 2, "instance-add-post.d", "echo tell the billing people; exit 1")
+
+    async def scenario(master: Master) -> None:
+        job = await master.end_of(await master.submit(create(1, on=2)))
+        results_of(job)
+        assert any("tell the billing people" in line for line in log_of(job))
+
+    cluster.live(scenario)
+
+    assert running(cluster) == {name_of(1): [node(2)]}
+
+
+def test_hooks_are_told_what_happens_to_whom(cluster: SimCluster) -> None:
+    told = f"{cluster.nodes[1].paths.hooks_dir}/told"
+    write_hook(cluster, 2, "instance-add-pre.d", f"env > {told}")
+
+    cluster.live(lambda master: master.run(create(1, on=2)))
+
+    lines = files.read_text(told).splitlines()
+    assert f"GANETI_OP_TARGET={name_of(1)}" in lines
+    assert f"GANETI_INSTANCE_PRIMARY={node(2)}" in lines
+
+
+# --- concurrent creations -------------------------------------------------------------------
+
+MAC = "aa:00:00:00:00:42"
+
+
+def test_of_two_creations_with_one_mac_one_wins_and_the_other_names_the_job(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        ids = [
+            await master.submit(create(number, on=number, nics=[{"mac": MAC, "ip": f"198.51.100.{number}"}]))
+            for number in (2, 3)
+        ]
+        jobs = [await master.end_of(job_id) for job_id in ids]
+        winner, loser = sorted(jobs, key=lambda job: job.status != JobStatus.SUCCESS)
+        results_of(winner)
+        with pytest.raises(
+            errors.GenericError, match=rf"{MAC}.*(job {winner.id}\b|{name_of(ids.index(winner.id) + 2)})"
+        ):
+            results_of(loser)
+        assert len(running(cluster)) == 1
+        check_at_rest(cluster, master)
+
+    cluster.live(scenario)
+
+
+def test_a_mac_that_a_running_job_has_reserved_is_refused_with_the_job_s_number(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        cluster.network.slow[node(2)] = 1.0
+        first = await master.submit(create(2, on=2, nics=[{"mac": MAC, "ip": "198.51.100.2"}]))
+        await until(master, first, JobStatus.RUNNING)
+        await asyncio.sleep(2.5)  # its checks are done when it takes what it wants
+        with pytest.raises(errors.GenericError, match=rf"{MAC} is reserved by job {first}\b"):
+            await master.run(create(3, on=3, nics=[{"mac": MAC, "ip": "198.51.100.3"}]))
+        cluster.network.slow.clear()
+        results_of(await master.end_of(first))
+
+    cluster.live(scenario)
+
+
+def test_of_two_creations_with_one_name_one_wins(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        jobs = [await master.end_of(j) for j in [await master.submit(create(1, on=number)) for number in (2, 3)]]
+        winner, loser = sorted(jobs, key=lambda job: job.status != JobStatus.SUCCESS)
+        results_of(winner)
+        with pytest.raises(errors.OpPrereqError, match=f"instance {name_of(1)} exists already"):
+            results_of(loser)
+        assert len(running(cluster)[name_of(1)]) == 1
+        check_at_rest(cluster, master)
+
+    cluster.live(scenario)
+
+
+def test_ten_creations_at_once_all_get_their_own_mac(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        jobs = [[create(n, on=1 + n % 3, nics=[{"ip": f"198.51.100.{n}"}]).to_wire()] for n in range(1, 11)]
+        answers = await master.call(m.submit_many_jobs, jobs)
+        for done, job_id in answers:
+            assert done
+            results_of(await master.end_of(job_id))
+        macs = {i.nics[0].mac for i in master.daemon.config.current.instances.values()}
+        assert len(macs) == 10
+        check_at_rest(cluster, master)
+
+    cluster.live(scenario)
+
+
+def test_the_daemon_stops_in_order_and_its_successor_goes_on(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster(settings={"max_running_jobs": 1})
+    ids: list[JobId] = []
+
+    async def submit(master: Master) -> None:
+        ids.extend([await master.submit(OpTestDelay(duration=5.0)) for _ in range(4)])
+        await until(master, ids[0], JobStatus.RUNNING)
+
+    async def look(master: Master) -> None:
+        assert [(await master.end_of(job_id)).status for job_id in ids] == [JobStatus.SUCCESS] * 4
+
+    cluster.live(submit)
+    cluster.live(look)
