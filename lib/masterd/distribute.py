@@ -21,6 +21,7 @@ from ganeti.paths import Paths
 from ganeti.rpc import procedures as p
 from ganeti.rpc.client import NodeRpc
 from ganeti.rpc.result import NodeResult
+from ganeti.utils.digest import short_digest
 from ganeti.utils.files import read_file
 
 log = logging.getLogger(__name__)
@@ -188,21 +189,44 @@ class Distribution:
         self._note("ssconf", answers)
 
     async def _send_queue(self, nodes: Sequence[Node]) -> None:
+        """Make the replicas on nodes equal to the queue here, by what differs."""
         others = self._without_me(nodes)
         if not others or self._send_whole_queue is None:
             return
+        known = await self._rpc.call_many(others, p.jobqueue_digests)
+        answering = [node for node in others if known[NodeName(node.name)].ok]
+        self._note("queue", {name: answer for name, answer in known.items() if not answer.ok})
 
         async def send(files: Sequence[tuple[str, bytes]]) -> None:
-            answers: dict[NodeName, NodeResult[None]] = await self._rpc.call_many(others, p.jobqueue_purge)
-            for start in range(0, len(files), QUEUE_BATCH):
-                part = files[start : start + QUEUE_BATCH]
-                batch = [(self._paths.virtualize(name), data.decode()) for name, data in part]
-                # Who failed once has not got all of it, whatever happens to the rest.
-                going_on = [node for node in others if answers[NodeName(node.name)].ok]
-                answers |= await self._rpc.call_many(going_on, p.jobqueue_update, batch)
-            self._note("queue", answers)
+            here = {os.path.basename(path): short_digest(data) for path, data in files}
+            for node in answering:
+                there = known[NodeName(node.name)].unwrap("compare the job queue")
+                changed = [
+                    (path, data) for path, data in files if there.get(base := os.path.basename(path)) != here[base]
+                ]
+                await self._send_difference(node, changed, sorted(there.keys() - here.keys()))
 
         await self._send_whole_queue(send)
+
+    async def _send_difference(self, node: Node, changed: Sequence[tuple[str, bytes]], archived: Sequence[str]) -> None:
+        """Write the job files a node lacks, and put those away that were archived here."""
+        answer: NodeResult[object] | None = None
+        for start in range(0, len(changed), QUEUE_BATCH):
+            part = changed[start : start + QUEUE_BATCH]
+            batch = [(self._paths.virtualize(path), data.decode()) for path, data in part]
+            answer = await self._rpc.call(node, p.jobqueue_update, batch)
+            if not answer.ok:
+                break
+        else:
+            numbers = [int(name.removeprefix("job-")) for name in archived]
+            pairs = [(self._paths.job_file(n), self._paths.archived_job_file(n)) for n in numbers]
+            renamed = [(self._paths.virtualize(old), self._paths.virtualize(new)) for old, new in pairs]
+            if renamed:
+                answer = await self._rpc.call(node, p.jobqueue_rename, renamed)
+        if answer is None:
+            self._done(NodeName(node.name), "queue")
+        else:
+            self._note("queue", {NodeName(node.name): answer})
 
     def _without_me(self, nodes: Sequence[Node]) -> list[Node]:
         return [node for node in nodes if node.name != self._paths.hostname]
@@ -221,6 +245,11 @@ class Distribution:
             missing.discard(what)
             if not missing:
                 del self.behind[name]
+
+
+def _is_there(path: str, here: Mapping[str, str], there: Mapping[str, str]) -> bool:
+    name = os.path.basename(path)
+    return there.get(name) == here[name]
 
 
 _WHAT = ("config", "ssconf", "queue")

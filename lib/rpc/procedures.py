@@ -159,6 +159,12 @@ def jobqueue_rename(rename: Sequence[tuple[str, str]]) -> None:
     raise NotImplementedError
 
 
+@procedure(timeout=URGENT)
+def jobqueue_digests() -> Mapping[str, str]:
+    """Return a digest of each job file in the queue directory, by its bare name (`ganeti.utils.digest`)."""
+    raise NotImplementedError
+
+
 @procedure(timeout=NORMAL)
 def jobqueue_purge() -> None:
     """Remove all job files and archived jobs."""

@@ -14,6 +14,7 @@ from ganeti import errors
 from ganeti.noded.context import NodeContext
 from ganeti.paths import Paths
 from ganeti.utils import files as disk
+from ganeti.utils.digest import short_digest
 
 _FILE_MODE = 0o640
 _DIR_MODE = 0o750
@@ -46,15 +47,23 @@ class JobQueueReplica:
         except FileNotFoundError as err:
             raise errors.JobQueueError(f"cannot rename {err.filename}: no such file in this replica") from err
 
+    def jobqueue_digests(self) -> dict[str, str]:
+        """Return a digest of each job file here; one that cannot be read has none."""
+        directory = self._node.paths.queue_dir
+        found = {}
+        for name in _names(directory):
+            if _JOB.fullmatch(name):
+                try:
+                    found[name] = short_digest(disk.read_file(os.path.join(directory, name)))
+                except OSError:
+                    continue
+        return found
+
     def jobqueue_purge(self) -> None:
         """Remove all job files and archived jobs; serial and drain flag stay."""
         paths = self._node.paths
         for directory in (paths.queue_dir, *_subdirectories(paths.archive_dir)):
-            try:
-                names = os.listdir(directory)
-            except FileNotFoundError:
-                continue
-            for name in names:
+            for name in _names(directory):
                 if _JOB.fullmatch(name):
                     disk.remove_file(os.path.join(directory, name), missing_ok=True, durable=False)
 
@@ -81,7 +90,11 @@ def _local_name(paths: Paths, name: str) -> str:
 
 
 def _subdirectories(directory: str) -> list[str]:
+    return [os.path.join(directory, name) for name in _names(directory) if name.isdecimal()]
+
+
+def _names(directory: str) -> list[str]:
     try:
-        return [os.path.join(directory, name) for name in os.listdir(directory) if name.isdecimal()]
+        return os.listdir(directory)
     except FileNotFoundError:
         return []

@@ -6,13 +6,13 @@ import os
 import stat
 
 import pytest
+
 from ganeti import errors
 from ganeti.noded.backend.jobqueue import JobQueueReplica
 from ganeti.noded.backend.uploads import Uploads, allowed_files
 from ganeti.noded.backend.watcher import WatcherPause
 from ganeti.paths import Paths
 from ganeti.utils import files
-
 from test.support.node import VirtualNode, make_node
 
 
@@ -57,6 +57,19 @@ def test_archive_directory_is_made_for_a_replica_that_catches_up(node: VirtualNo
     JobQueueReplica(node).jobqueue_update([(archived(node, 50000), "{}")])
 
     assert os.path.exists(f"{node.paths.archive_dir}/5/job-50000")
+
+
+def test_digests_tell_which_job_files_differ(node: VirtualNode) -> None:
+    queue = JobQueueReplica(node)
+    queue.jobqueue_update([(job(node, 1), "{}"), (job(node, 2), "{}"), (archived(node, 3), "{}")])
+    before = queue.jobqueue_digests()
+    queue.jobqueue_update([(job(node, 2), '{"status": 1}'), (node.paths.virtualize(node.paths.queue_serial), "2\n")])
+
+    after = queue.jobqueue_digests()
+
+    assert set(after) == {"job-1", "job-2"}
+    assert after["job-1"] == before["job-1"]
+    assert after["job-2"] != before["job-2"]
 
 
 @pytest.mark.parametrize(
