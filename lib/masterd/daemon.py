@@ -22,6 +22,7 @@ from typing import NamedTuple
 from ganeti import _autoconf, errors
 from ganeti.clock import Clock, SystemClock
 from ganeti.masterd import voting
+from ganeti.masterd.cmdlib.cluster import master_ip
 from ganeti.masterd.cmdlib.registry import UNITS
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.config.store import ConfigStore
@@ -117,7 +118,7 @@ class MasterDaemon:
             await self.queue.start(self.processor.execute)
             await self.luxi.start(sockets)
             # Nodes may have missed what the last master daemon wrote before it ended.
-            sending = tasks.create_task(self._send_everything())
+            sending = tasks.create_task(self._begin_as_master())
             catching_up = tasks.create_task(self.distribution.run())
             ready()
             log.info("serving as master of cluster %s", self.config.current.cluster.cluster_name)
@@ -130,7 +131,8 @@ class MasterDaemon:
         await self.config.close()
         await self.rpc.close()
 
-    async def _send_everything(self) -> None:
+    async def _begin_as_master(self) -> None:
+        await master_ip.activate(self.services, self.config.current, log.warning)
         await self.config.redistribute()
         await self.distribution.begin()
 
