@@ -132,9 +132,13 @@ class MasterDaemon:
         await self.rpc.close()
 
     async def _begin_as_master(self) -> None:
-        await master_ip.activate(self.services, self.config.current, log.warning)
-        await self.config.redistribute()
-        await self.distribution.begin()
+        """Do what clients need not wait for; whatever fails here, they are served."""
+        try:
+            await master_ip.activate(self.services, self.config.current, log.warning)
+            await self.config.redistribute()
+            await self.distribution.begin()
+        except Exception:
+            log.exception("cannot bring the other nodes up to date; it is tried again with the next change")
 
     def _cluster_changed(self, config: Config) -> None:
         self.queue.set_limits(_limits(config))
