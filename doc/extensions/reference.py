@@ -5,6 +5,7 @@ Pure: nothing here knows Sphinx.  `PAGES` is what a document can ask for.
 
 import enum
 import re
+import textwrap
 
 from markup import code, definitions, escape, literal, prose, sentence, table, title
 
@@ -263,7 +264,7 @@ def policy():
 
 def error_tree():
     """Every error, by family."""
-    lines = code(errors.__doc__.split("\n\n")[1].splitlines())
+    lines = code(textwrap.dedent(errors.__doc__.split("\n\n")[1]).splitlines())
     families = (errors.UserError, errors.StateError, errors.EnvironmentFailure, errors.Bug)
     for family in families:
         lines += [*title(family.__name__, "-"), sentence(family.__doc__), ""]
