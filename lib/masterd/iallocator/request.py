@@ -12,7 +12,7 @@ from ganeti.model.enums import AdminState, DiskTemplate
 from ganeti.model.objects.instance import FilledInstance, Instance
 from ganeti.model.objects.node import Node
 from ganeti.model.opcodes.instance import OpInstanceCreate
-from ganeti.model.params.be import backend
+from ganeti.model.params.be import backend, check_beparams
 from ganeti.model.params.fill import fill_beparams, fill_instance, fill_ipolicy, fill_ndparams
 from ganeti.model.scalars import InstanceName, NodeName, Uuid
 from ganeti.rpc.answers import InstanceFigures, NodeInfo
@@ -54,10 +54,13 @@ def document(config: Config, figures: Mapping[Uuid, NodeFigures], request: Mappi
 
 
 def allocation(config: Config, op: OpInstanceCreate, candidates: Collection[NodeName] | None) -> dict[str, Any]:
-    """Return the request to place one new instance; None lets the allocator choose among all nodes."""
+    """Return the request to place one new instance; None lets the allocator choose among all nodes.
+
+    Raises ParameterError for a backend parameter that is wrong.
+    """
     cluster = config.cluster
     template = op.disk_template or cluster.enabled_disk_templates[0]
-    be = backend(fill_beparams(cluster, op.beparams))
+    be = backend(fill_beparams(cluster, check_beparams(op.beparams)))
     sizes = [_mib(disk.get("size", 0)) for disk in op.disks]
     disks = [
         {"size": _mib(disk.get("size", 0)), "mode": disk.get("mode", "rw"), "type": str(template)} for disk in op.disks
