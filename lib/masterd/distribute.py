@@ -79,14 +79,14 @@ class Distribution:
     async def update(self, files: Sequence[tuple[str, bytes]]) -> None:
         """Write job files on the other candidates, in one call to each."""
         batch = [(self._paths.virtualize(name), data.decode()) for name, data in files]
-        answers = await self._rpc.call_many(self._candidates(), p.jobqueue_update, batch)
-        self._note("queue", answers)
+        answers = await self._rpc.call_many(self._up_to_date(), p.jobqueue_update, batch)
+        self._note_misses("queue", answers)
 
     async def rename(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Rename job files on the other candidates."""
         renamed = [(self._paths.virtualize(old), self._paths.virtualize(new)) for old, new in pairs]
-        answers = await self._rpc.call_many(self._candidates(), p.jobqueue_rename, renamed)
-        self._note("queue", answers)
+        answers = await self._rpc.call_many(self._up_to_date(), p.jobqueue_rename, renamed)
+        self._note_misses("queue", answers)
 
     async def purge(self) -> None:
         """Empty the queue on the other candidates."""
@@ -94,8 +94,8 @@ class Distribution:
 
     async def drain(self, drained: bool) -> None:
         """Set or remove the drain flag on the other candidates."""
-        answers = await self._rpc.call_many(self._candidates(), p.jobqueue_set_drain_flag, drained)
-        self._note("queue", answers)
+        answers = await self._rpc.call_many(self._up_to_date(), p.jobqueue_set_drain_flag, drained)
+        self._note_misses("queue", answers)
 
     # --- for a node that joins or changes its role ------------------------------------
 
@@ -173,6 +173,14 @@ class Distribution:
     def _candidates(self) -> Sequence[Node]:
         return self._peers()[1]
 
+    def _up_to_date(self) -> list[Node]:
+        """Return the candidates whose queue lacks nothing.
+
+        A change is of no use to the others, and waiting for a node that hangs would
+        hold up every job: they get all of it when they are caught up.
+        """
+        return [node for node in self._candidates() if "queue" not in self.behind.get(NodeName(node.name), ())]
+
     async def _send_config(self, nodes: Sequence[Node]) -> None:
         others = self._without_me(nodes)
         if self._config is None or not others:
@@ -195,7 +203,9 @@ class Distribution:
             return
         known = await self._rpc.call_many(others, p.jobqueue_digests)
         answering = [node for node in others if known[NodeName(node.name)].ok]
-        self._note("queue", {name: answer for name, answer in known.items() if not answer.ok})
+        self._note_misses("queue", known)
+        if not answering:
+            return
 
         async def send(files: Sequence[tuple[str, bytes]]) -> None:
             here = {os.path.basename(path): short_digest(data) for path, data in files}
@@ -232,10 +242,16 @@ class Distribution:
         return [node for node in nodes if node.name != self._paths.hostname]
 
     def _note(self, what: str, answers: Mapping[NodeName, NodeResult[object]]) -> None:
+        """Remember who has the whole of something now, and who has not."""
         for name, answer in answers.items():
             if answer.ok:
                 self._done(name, what)
-            else:
+        self._note_misses(what, answers)
+
+    def _note_misses(self, what: str, answers: Mapping[NodeName, NodeResult[object]]) -> None:
+        """Remember who missed a part of something; having got a part makes nobody current."""
+        for name, answer in answers.items():
+            if not answer.ok:
                 log.warning("node %s misses the latest %s: %s", name, what, answer.failure)
                 self.behind.setdefault(name, set()).add(what)
 
