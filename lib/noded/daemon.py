@@ -17,14 +17,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ganeti import _autoconf, errors
 from ganeti.clock import SystemClock
-from ganeti.noded import calls
+from ganeti.noded import calls, function_server
 from ganeti.noded.context import NodeContext
-from ganeti.noded.functions import MAX_PROCESSES, Handler
+from ganeti.noded.function_process import Handler
+from ganeti.noded.functions import MAX_PROCESSES
 from ganeti.noded.service import NodeDaemon, Options
 from ganeti.paths import Paths
 from ganeti.procedure import table_of
 from ganeti.rpc import procedures
-from ganeti.rpc.transport import DEFAULT_PORT
+from ganeti.rpc.transport import ANSWER_LIMIT, DEFAULT_PORT, REQUEST_LIMIT
 from ganeti.utils import log as logs
 from ganeti.utils import process
 
@@ -55,7 +56,12 @@ def serve(paths: Paths, options: Options, ready: Callable[[], None]) -> None:
         if options.await_cluster:
             ready = wait_for_cluster(paths, options, ready)
         handlers = calls.bind(NodeContext.of(paths, port=options.port))
-        asyncio.run(_run(paths, handlers, options, ready))
+        table = table_of(procedures)
+        server = function_server.start(table, handlers, answer_limit=ANSWER_LIMIT, body_limit=REQUEST_LIMIT)
+        try:
+            asyncio.run(_run(paths, handlers, server, options, ready))
+        finally:
+            server.control.close()  # what is left of the function server ends with this
 
 
 def wait_for_cluster(paths: Paths, options: Options, ready: Callable[[], None]) -> Callable[[], None]:
@@ -75,8 +81,14 @@ def wait_for_cluster(paths: Paths, options: Options, ready: Callable[[], None]) 
     return lambda: None
 
 
-async def _run(paths: Paths, handlers: Mapping[str, Handler], options: Options, ready: Callable[[], None]) -> None:
-    await NodeDaemon(paths, table_of(procedures), handlers, options, SystemClock()).run(ready)
+async def _run(
+    paths: Paths,
+    handlers: Mapping[str, Handler],
+    server: function_server.ServerProcess,
+    options: Options,
+    ready: Callable[[], None],
+) -> None:
+    await NodeDaemon(paths, table_of(procedures), handlers, server, options, SystemClock()).run(ready)
 
 
 def _lock_memory() -> None:

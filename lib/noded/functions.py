@@ -12,16 +12,17 @@ import asyncio
 import collections
 import logging
 import os
-import signal
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ganeti import errors
 from ganeti.clock import Clock
-from ganeti.noded.function_process import Answer, FunctionProcess
+from ganeti.noded.function_link import FunctionLink, Running
+from ganeti.noded.function_process import Answer, Handler, carry_out
+from ganeti.noded.function_server import SECONDS_TO_END, ServerProcess
 from ganeti.procedure import Procedure
-from ganeti.rpc.transport import ANSWER_LIMIT, failure, success
-from ganeti.utils import json
+from ganeti.rpc.envelope import failure
+from ganeti.rpc.transport import ANSWER_LIMIT
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +31,6 @@ MAX_QUEUED = 1000
 LONGEST_WAIT = 60.0
 SHORT_CALL = 60
 """A call with at most this time limit, in seconds, may take one of the last places."""
-SECONDS_TO_END = 5.0
-
-Handler = Callable[..., Any]
 
 
 class UnknownFunction(Exception):
@@ -55,13 +53,15 @@ KEEP_UNFETCHED = Keep(seconds=3600, calls=2000, size=64 * 1024 * 1024)
 class Function:
     """One call, from its request until it is forgotten."""
 
-    __slots__ = ("answer", "ended_at", "fetched", "fingerprint", "id", "key", "procedure", "waiters")
+    __slots__ = ("answer", "ended_at", "fetched", "fingerprint", "id", "key", "procedure", "running", "waiters")
 
     def __init__(self, procedure: Procedure[..., Any], key: str, fingerprint: int) -> None:
+        #: made when somebody is to wait for the call
         self.id = ""
         self.procedure = procedure
         self.key = key
         self.fingerprint = fingerprint
+        self.running: Running | None = None
         self.answer: Answer | None = None
         self.ended_at = 0.0
         self.fetched = False
@@ -74,17 +74,17 @@ class _Kept:
     def __init__(self, keep: Keep, forget: Callable[[Function], None]) -> None:
         self._keep = keep
         self._forget = forget
-        self._functions: dict[str, Function] = {}
+        self._functions: dict[Function, None] = {}
         self._size = 0
 
     def add(self, function: Function, now: float) -> None:
         """Keep one more; forgets what is too old or too much, but never the newest."""
         assert function.answer is not None
-        self._functions[function.id] = function
+        self._functions[function] = None
         self._size += len(function.answer.body)
         keep = self._keep
         while len(self._functions) > 1:
-            oldest = next(iter(self._functions.values()))
+            oldest = next(iter(self._functions))
             too_much = len(self._functions) > keep.calls or self._size > keep.size
             if not too_much and now - oldest.ended_at < keep.seconds:
                 break
@@ -94,21 +94,24 @@ class _Kept:
     def remove(self, function: Function) -> None:
         """Take one out."""
         assert function.answer is not None
-        if self._functions.pop(function.id, None) is not None:
+        if function in self._functions:
+            del self._functions[function]
             self._size -= len(function.answer.body)
 
 
 class Functions:
     """All function calls of a node daemon.
 
-    `on_quit` is called when a call asked for the daemon's end.  Raises ProgrammerError
-    when a handler does not fit its procedure.
+    Those that are not inline are carried out by the function `server`.  `on_quit` is
+    called when a call asked for the daemon's end, or the server is lost.  Raises
+    ProgrammerError when a handler does not fit its procedure.
     """
 
     def __init__(
         self,
         table: Mapping[str, Procedure[..., Any]],
         handlers: Mapping[str, Handler],
+        server: ServerProcess,
         clock: Clock,
         *,
         on_quit: Callable[[], None],
@@ -126,20 +129,19 @@ class Functions:
         self._on_quit = on_quit
         self._max_processes = max_processes
         self._max_queued = max_queued
-        self._answer_limit = answer_limit
+        self._link = FunctionLink(server, answer_limit, on_quit)
         self._by_id: dict[str, Function] = {}
         self._by_key: dict[str, Function] = {}
         self._fetched = _Kept(keep_fetched, self._forget)
         self._unfetched = _Kept(keep_unfetched, self._forget)
         self._queue: collections.deque[tuple[Function, bytes]] = collections.deque()
-        self._processes: dict[str, FunctionProcess] = {}
-        self._all_ended: asyncio.Future[None] | None = None
+        self._running = 0
         self._stopping = False
 
     @property
     def running(self) -> int:
         """How many processes there are."""
-        return len(self._processes)
+        return self._running
 
     def begin(self, name: str, body: bytes, key: str) -> Function:
         """Begin a call with the arguments in `body`, or join the one with the same key.
@@ -158,15 +160,16 @@ class Functions:
         if self._stopping:
             raise errors.RemoteError(f"cannot begin {name}: the node daemon is ending")
         function = Function(procedure, key, fingerprint)
+        if key:
+            self._by_key[key] = function
         if procedure.inline:
-            self._note(function, os.getpid())
             self._end(function, carry_out(procedure, handler, body))
         elif self._has_place(procedure):
             self._start(function, body)
         elif len(self._queue) < self._max_queued:
-            self._note(function, 0)
             self._queue.append((function, body))
         else:
+            self._forget(function)
             raise errors.RemoteError(f"cannot begin {name}: {len(self._queue)} calls wait for a process already")
         return function
 
@@ -198,59 +201,42 @@ class Functions:
             self._fetched.add(function, self._clock.monotonic())
         return function.answer
 
+    def call_id(self, function: Function) -> str:
+        """Return the id of a call, by which it is found from now on; 0 is the pid of a process yet to come."""
+        if not function.id:
+            pid = function.running.pid if function.running is not None else 0
+            function.id = f"{os.getpid()}:{pid}:{self._clock.time():.6f}:{os.urandom(8).hex()}"
+            self._by_id[function.id] = function
+        return function.id
+
+    def reopen_logs(self) -> None:
+        """Have function processes write to the log files of now."""
+        self._link.reopen_logs()
+
     async def stop(self, seconds: float = SECONDS_TO_END) -> None:
-        """Take no more calls; end all processes and reap them."""
+        """Take no more calls; end all processes, by force after some seconds, and reap them."""
         self._stopping = True
         ended = errors.OpExecError("the node daemon ended before the call was carried out")
         while self._queue:
             function, _ = self._queue.popleft()
             self._end(function, Answer(failure(ended)))
-        if not self._processes:
-            return
-        loop = asyncio.get_running_loop()
-        self._all_ended = loop.create_future()
-        self._signal_all(signal.SIGTERM)
-        alarm = loop.call_later(seconds, self._signal_all, signal.SIGKILL)
-        try:
-            await self._all_ended
-        finally:
-            alarm.cancel()
-
-    def _signal_all(self, number: int) -> None:
-        for process in self._processes.values():
-            process.send_signal(number)
-
-    def _note(self, function: Function, pid: int) -> None:
-        """Give a call its id; the process may be yet to come (0)."""
-        if function.id:
-            return
-        function.id = f"{os.getpid()}:{pid}:{self._clock.time():.6f}:{os.urandom(8).hex()}"
-        self._by_id[function.id] = function
-        if function.key:
-            self._by_key[function.key] = function
+        await self._link.end(seconds)
 
     def _has_place(self, procedure: Procedure[..., Any]) -> bool:
         kept_free = 0 if procedure.timeout <= SHORT_CALL else self._max_processes // 4
-        return len(self._processes) < self._max_processes - kept_free
+        return self._running < self._max_processes - kept_free
 
     def _start(self, function: Function, body: bytes) -> None:
         procedure = function.procedure
-        handler = self._handlers[procedure.name]
         try:
-            process = FunctionProcess(
-                procedure.name,
-                lambda: carry_out(procedure, handler, body),
-                answer_limit=self._answer_limit,
-                on_answer=lambda answer: self._end(function, answer),
-                on_end=lambda: self._reaped(function),
+            function.running = self._link.begin(
+                procedure.name, body, lambda answer: self._end(function, answer), lambda: self._ended(function)
             )
         except OSError as err:
-            self._note(function, 0)
             error = errors.OpExecError(f"cannot start a process for {procedure.name}: {err.strerror}")
             self._end(function, Answer(failure(error)))
             return
-        self._note(function, process.pid)
-        self._processes[function.id] = process
+        self._running += 1
 
     def _end(self, function: Function, answer: Answer) -> None:
         function.answer = answer
@@ -261,12 +247,9 @@ class Functions:
         if answer.quit:
             self._on_quit()
 
-    def _reaped(self, function: Function) -> None:
-        del self._processes[function.id]
-        if self._stopping:
-            if not self._processes and self._all_ended is not None and not self._all_ended.done():
-                self._all_ended.set_result(None)
-            return
+    def _ended(self, function: Function) -> None:
+        function.running = None
+        self._running -= 1
         for _ in range(len(self._queue)):
             queued, body = self._queue.popleft()
             if self._has_place(queued.procedure):
@@ -276,24 +259,7 @@ class Functions:
 
     def _forget(self, function: Function) -> None:
         self._by_id.pop(function.id, None)
-        if function.key:
-            self._by_key.pop(function.key, None)
-
-
-def carry_out(procedure: Procedure[..., Any], handler: Handler, body: bytes) -> Answer:
-    """Call a handler with the arguments in `body`; whatever goes wrong is the answer."""
-    try:
-        value = handler(*procedure.decode_arguments(json.loads(body)))
-        return Answer(success(procedure.encode_answer(value)))
-    except errors.QuitGanetiException as err:
-        done, message = (*err.args, "")[:2] if err.args else (True, "")
-        return Answer(json.dumps_bytes([bool(done), message]), quit=True)
-    except errors.GenericError as err:
-        log.info("%s: %s", procedure.name, err)
-        return Answer(failure(err))
-    except Exception as err:
-        log.exception("%s", procedure.name)
-        return Answer(failure(err))
+        self._by_key.pop(function.key, None)
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

@@ -20,6 +20,7 @@ from ganeti import errors
 from ganeti.clock import Clock
 from ganeti.noded.access import Access
 from ganeti.noded.functions import Function, Functions, UnknownFunction
+from ganeti.rpc.envelope import failure
 from ganeti.rpc.transport import (
     CALL_HEADER,
     CLUSTER_HEADER,
@@ -33,7 +34,6 @@ from ganeti.rpc.transport import (
     WAIT_FUNCTION,
     WAIT_HEADER,
     Times,
-    failure,
 )
 from ganeti.utils import json
 
@@ -162,7 +162,7 @@ class NodeServer:
             function = self._functions.begin(name, body, key)
         answer = await self._functions.wait(function, seconds)
         if answer is None:
-            return STILL_RUNNING, json.dumps_bytes({"function": function.id})
+            return STILL_RUNNING, json.dumps_bytes({"function": self._functions.call_id(function)})
         return OK, answer.body
 
     async def _read_body(self, request: web.BaseRequest) -> bytes:

@@ -1,4 +1,8 @@
-"""One node daemon in its process: listens, serves until told to end, ends all it started."""
+"""One node daemon in its process: listens, serves until told to end, ends all it started.
+
+The function server (`ganeti.noded.function_server`) is forked before the event loop
+exists, and handed in.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,9 @@ from typing import Any, NamedTuple
 from ganeti import ssconf
 from ganeti.clock import Clock
 from ganeti.noded.access import Access
-from ganeti.noded.functions import MAX_PROCESSES, Functions, Handler
+from ganeti.noded.function_process import Handler
+from ganeti.noded.function_server import ServerProcess
+from ganeti.noded.functions import MAX_PROCESSES, Functions
 from ganeti.noded.server import Limits, NodeServer, tls_context
 from ganeti.paths import Paths
 from ganeti.procedure import Procedure
@@ -43,13 +49,17 @@ class Options(NamedTuple):
 
 
 class NodeDaemon:
-    """A node daemon that can be run: takes calls until told to end."""
+    """A node daemon that can be run: takes calls until told to end.
+
+    The function server ends with it.
+    """
 
     def __init__(
         self,
         paths: Paths,
         table: Mapping[str, Procedure[..., Any]],
         handlers: Mapping[str, Handler],
+        server: ServerProcess,
         options: Options,
         clock: Clock,
         limits: Limits | None = None,
@@ -59,8 +69,8 @@ class NodeDaemon:
         self._ending = asyncio.Event()
         certificate = options.ssl_cert or paths.server_cert
         self._tls = tls_context(certificate, key=options.ssl_key or None)
-        functions = Functions(table, handlers, clock, on_quit=self.end, max_processes=options.max_clients)
-        self._server = NodeServer(functions, Access(paths, certificate), clock, limits)
+        self._functions = Functions(table, handlers, server, clock, on_quit=self.end, max_processes=options.max_clients)
+        self._server = NodeServer(self._functions, Access(paths, certificate), clock, limits)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until `end`; `ready` is called when calls can come in.
@@ -70,7 +80,7 @@ class NodeDaemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end)
-        loop.add_signal_handler(signal.SIGHUP, logs.reopen)
+        loop.add_signal_handler(signal.SIGHUP, self._reopen_logs)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         address = self._options.bind or default_address(self._paths)
         listening = bound_socket(address, self._options.port, self._options.interface)
@@ -86,6 +96,10 @@ class NodeDaemon:
     def end(self) -> None:
         """Let `run` return, after ending all calls."""
         self._ending.set()
+
+    def _reopen_logs(self) -> None:
+        logs.reopen()
+        self._functions.reopen_logs()
 
 
 def default_address(paths: Paths) -> str:

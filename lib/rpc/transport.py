@@ -231,19 +231,6 @@ def read_function(response: Response) -> str | Failure:
     return Failure(Phase.REFUSED, "the answer is no node daemon's: no function call id", uncertain=True)
 
 
-def success(value: object) -> bytes:
-    """Return the body of an answer that carries a value in its wire form."""
-    return b"[true," + json.dumps_bytes(value) + b"]"
-
-
-def failure(error: BaseException) -> bytes:
-    """Return the body of an answer that tells an error."""
-    try:
-        return b"[false," + json.dumps_bytes(errors.to_wire(error)) + b"]"
-    except (TypeError, ValueError):
-        return b"[false," + json.dumps_bytes(["OpExecError", [f"{type(error).__name__}: {error}"]]) + b"]"
-
-
 def _lost(call: Call, heard: Heard) -> str:
     if isinstance(heard, Loss):
         reason = heard.message

@@ -15,12 +15,13 @@ import sys
 from typing import Self
 
 from ganeti.clock import SystemClock
+from ganeti.noded import function_server
 from ganeti.noded.server import Limits
 from ganeti.noded.service import NodeDaemon, Options
 from ganeti.paths import Paths
 from ganeti.procedure import table_of
 from ganeti.rpc.curl import CredentialFiles
-from ganeti.rpc.transport import Endpoint
+from ganeti.rpc.transport import ANSWER_LIMIT, Endpoint
 from ganeti.utils import files, log, net, x509
 from test.support import node_calls
 
@@ -122,9 +123,11 @@ def _main(root: str, address: str, port: str, *given: str) -> None:
     )
     options = Options(bind=address, port=int(port), max_clients=int(float(settings.get("max_clients", 20))))
 
+    table, handlers = table_of(node_calls.this_module()), node_calls.handlers()
+    server = function_server.start(table, handlers, answer_limit=ANSWER_LIMIT, body_limit=limits.body)
+
     async def run() -> None:
-        table = table_of(node_calls.this_module())
-        daemon = NodeDaemon(paths, table, node_calls.handlers(), options, SystemClock(), limits)
+        daemon = NodeDaemon(paths, table, handlers, server, options, SystemClock(), limits)
         await daemon.run(lambda: print("ready", flush=True))
 
     asyncio.run(run())

@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
+
 from ganeti.clock import SystemClock
 from ganeti.model.scalars import NodeName
 from ganeti.rpc.client import Address, NodeRpc
@@ -19,7 +20,6 @@ from ganeti.rpc.curl_engine import CurlEngine
 from ganeti.rpc.result import Phase
 from ganeti.rpc.transport import Call, Endpoint, Loss, Request, Response, Times, start_request
 from ganeti.utils import process
-
 from test.support import node_calls as p
 from test.support.node_daemon import DaemonProcess, children_of, credentials, make_node
 
@@ -55,6 +55,11 @@ def run(daemon: DaemonProcess, test: Callable[[Master], Awaitable[None]]) -> Non
 def daemon(tmp_path: pathlib.Path) -> Iterator[DaemonProcess]:
     with DaemonProcess(make_node(str(tmp_path)), body=1_000_000, body_seconds=0.5, idle_seconds=1) as found:
         yield found
+
+
+def function_processes(daemon: DaemonProcess) -> list[int]:
+    (server,) = children_of(daemon.pid)
+    return children_of(server)
 
 
 def sockets_of(pid: int) -> int:
@@ -107,14 +112,14 @@ def test_many_calls_at_once_are_all_answered_and_bounded(daemon: DaemonProcess) 
 def test_daemon_leaks_neither_descriptors_nor_processes(daemon: DaemonProcess) -> None:
     async def test(master: Master) -> None:
         await master.rpc.call(master.node, p.echo, 0)
-        await until(lambda: children_of(daemon.pid) == [])
+        await until(lambda: function_processes(daemon) == [])
         before = len(os.listdir(f"/proc/{daemon.pid}/fd"))
 
         for _ in range(30):
             await master.rpc.call(master.node, p.echo, 0)
             await master.rpc.call(master.node, p.die, int(signal.SIGKILL))
 
-        await until(lambda: children_of(daemon.pid) == [])
+        await until(lambda: function_processes(daemon) == [])
         assert len(os.listdir(f"/proc/{daemon.pid}/fd")) == before
 
     run(daemon, test)
@@ -236,12 +241,14 @@ def test_end_of_the_daemon_answers_calls_and_leaves_no_process(daemon: DaemonPro
         script = f"echo $$ > {started}.new; mv {started}.new {started}; exec sleep 600"
         call = asyncio.create_task(master.rpc.call(master.node, p.run_script, script))
         await until(started.exists)
+        (server,) = children_of(daemon.pid)
         daemon.signal(signal.SIGTERM)
 
         result = await call
 
         assert "signal SIGTERM" in str(result.failure)
         assert daemon.wait() == 0
+        assert not process.is_alive(server)
         await until(lambda: not process.is_alive(int(started.read_text())))
 
     run(daemon, test)
@@ -261,7 +268,7 @@ def test_call_given_up_does_not_disturb_the_next(daemon: DaemonProcess, tmp_path
     async def test(master: Master) -> None:
         file = tmp_path / "go"
         call = asyncio.create_task(master.rpc.call(master.node, p.wait_for_file, str(file)))
-        await until(lambda: children_of(daemon.pid) != [])
+        await until(lambda: function_processes(daemon) != [])
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
@@ -380,10 +387,12 @@ def test_engine_tells_a_lost_connection(daemon: DaemonProcess) -> None:
     async def test(master: Master) -> None:
         call = Call("wait_for_file", b'["/nowhere"]', 60, "")
         sent = asyncio.create_task(master.engine.send(daemon.endpoint, start_request(call, "key1", 20, 20)))
-        await until(lambda: children_of(daemon.pid) != [])
+        await until(lambda: function_processes(daemon) != [])
+        running = function_processes(daemon)
         daemon.kill()
 
         loss = await sent
+        await until(lambda: not any(process.is_alive(pid) for pid in running))
 
         assert isinstance(loss, Loss) and loss.sent and loss.phase is Phase.UNREACHABLE
 

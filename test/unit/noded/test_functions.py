@@ -6,16 +6,20 @@ import asyncio
 import os
 import pathlib
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
+
 from ganeti import errors
-from ganeti.noded.functions import Functions, Keep, UnknownFunction, carry_out
+from ganeti.noded import function_server
+from ganeti.noded.function_process import carry_out
+from ganeti.noded.function_server import ServerProcess
+from ganeti.noded.functions import Functions, Keep, UnknownFunction
 from ganeti.procedure import procedure, table_of
 from ganeti.rpc.result import Failure
 from ganeti.rpc.transport import OK, Response, read_answer
 from ganeti.utils import json, process
-
 from test.support import node_calls
 from test.support.clock import ManualClock
 from test.support.node_daemon import children_of
@@ -26,12 +30,13 @@ TABLE = table_of(node_calls.this_module())
 class Made:
     """Functions under test, and what they asked for."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, server: ServerProcess, **settings: object) -> None:
         self.clock = ManualClock()
         self.quits = 0
         self.functions = Functions(
             TABLE,
             node_calls.handlers(),
+            server,
             self.clock,
             on_quit=self._quit,
             **settings,  # type: ignore[arg-type]  # what a test sets is checked by running it
@@ -50,19 +55,24 @@ class Made:
 def run(test: Callable[[Made], Awaitable[None]], **settings: object) -> Made:
     """Run a test that must leave no process and no descriptor behind."""
 
+    before = os.listdir("/proc/self/fd")
+    limit = settings.get("answer_limit", 10_000_000)
+    assert isinstance(limit, int)
+    server = function_server.start(TABLE, node_calls.handlers(), answer_limit=limit, body_limit=10_000_000)
+
     async def guarded() -> Made:
-        before = os.listdir("/proc/self/fd")
-        made = Made(**settings)
+        made = Made(server, **settings)
         try:
             await test(made)
         finally:
             await made.functions.stop()
         assert made.functions.running == 0
-        assert children_of(os.getpid()) == []
-        assert len(os.listdir("/proc/self/fd")) == len(before)
         return made
 
-    return asyncio.run(guarded())
+    made = asyncio.run(guarded())
+    assert children_of(os.getpid()) == []
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+    return made
 
 
 def test_call_is_carried_out_in_a_process_of_its_own() -> None:
@@ -70,7 +80,7 @@ def test_call_is_carried_out_in_a_process_of_its_own() -> None:
         found = await made.call("surroundings")
 
         assert isinstance(found, dict)
-        assert found["pid"] != os.getpid() and found["ppid"] == os.getpid()
+        assert found["pid"] != os.getpid() and [found["ppid"]] == children_of(os.getpid())
         assert found["pgid"] == found["pid"]
         assert found["sigint"] and found["blocked"] == 0
 
@@ -166,9 +176,11 @@ def test_call_that_takes_longer_is_waited_for_by_id(tmp_path: pathlib.Path) -> N
         file = tmp_path / "go"
         function = made.functions.begin("wait_for_file", json.dumps_bytes([str(file)]), "")
         assert await made.functions.wait(function, 0) is None
+        while function.running is None or not function.running.pid:
+            await asyncio.sleep(0.005)
         file.write_text("done")
 
-        answer = await made.functions.wait(made.functions.find(function.id), 20)
+        answer = await made.functions.wait(made.functions.find(made.functions.call_id(function)), 20)
 
         assert answer is not None and answer.body == b'[true,"done"]'
         ppid, cpid, stamp, chance = function.id.split(":")
@@ -217,10 +229,7 @@ def test_ended_calls_are_forgotten_oldest_first() -> None:
     async def test(made: Made) -> None:
         begun = [made.functions.begin("echo_inline", b"[1]", f"key{number}") for number in range(5)]
 
-        for function in begun[:2]:
-            with pytest.raises(UnknownFunction):
-                made.functions.find(function.id)
-        assert all(made.functions.find(function.id) is function for function in begun[2:])
+        assert made.functions.begin("echo_inline", b"[1]", "key4") is begun[4]
         assert made.functions.begin("echo_inline", b"[1]", "key0") is not begun[0]
 
     run(test, keep_unfetched=Keep(seconds=100, calls=3, size=10_000))
@@ -229,12 +238,14 @@ def test_ended_calls_are_forgotten_oldest_first() -> None:
 def test_ended_calls_are_forgotten_after_a_time() -> None:
     async def test(made: Made) -> None:
         old = made.functions.begin("echo_inline", b"[1]", "key1")
+        call_id = made.functions.call_id(old)
+        assert made.functions.find(call_id) is old
         made.clock.now += 101
 
         made.functions.begin("echo_inline", b"[1]", "key2")
 
         with pytest.raises(UnknownFunction):
-            made.functions.find(old.id)
+            made.functions.find(call_id)
 
     run(test, keep_unfetched=Keep(seconds=100, calls=100, size=10_000))
 
@@ -298,10 +309,49 @@ def test_call_may_end_the_daemon() -> None:
     assert run(test).quits == 1
 
 
+def test_large_arguments_arrive_whole() -> None:
+    async def test(made: Made) -> None:
+        assert await made.call("echo", "x" * 3_000_000) == "x" * 3_000_000
+
+    run(test)
+
+
+def test_many_calls_at_once_all_begin() -> None:
+    async def test(made: Made) -> None:
+        text = "x" * 30_000  # more than fits into the socket to the function server
+
+        answers = await asyncio.gather(*[made.call("echo", [number, text]) for number in range(100)])
+
+        assert answers == [[number, text] for number in range(100)]
+
+    run(test, max_processes=100)
+
+
+def test_loss_of_the_function_server_ends_its_calls_and_the_daemon(tmp_path: pathlib.Path) -> None:
+    async def test(made: Made) -> None:
+        ran = tmp_path / "log"
+        begun = made.functions.begin("append_and_wait", json.dumps_bytes([str(ran), str(tmp_path / "never")]), "")
+        while not ran.exists() or not ran.read_text():
+            await asyncio.sleep(0.005)
+        (server,) = children_of(os.getpid())
+        os.kill(server, signal.SIGKILL)
+
+        answer = await made.functions.wait(begun, 20)
+
+        assert answer is not None and b"function server" in answer.body
+        assert made.quits == 1
+        while process.is_alive(int(ran.read_text())):
+            await asyncio.sleep(0.005)
+
+    run(test)
+
+
 def test_handler_that_does_not_fit_is_refused() -> None:
     @procedure(timeout=1)
     def act(one: int) -> None:
         """Do nothing."""
 
-    with pytest.raises(errors.ProgrammerError):
-        Functions({"act": act}, {"act": lambda two: None}, ManualClock(), on_quit=lambda: None)
+    with socket.socket() as unused, pytest.raises(errors.ProgrammerError):
+        Functions(
+            {"act": act}, {"act": lambda two: None}, ServerProcess(unused, 0), ManualClock(), on_quit=lambda: None
+        )

@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+
 from ganeti.procedure import Procedure, table_of
 from ganeti.rpc import procedures
 
@@ -20,21 +21,25 @@ def test_every_call_has_a_wire_form(procedure: Procedure[..., object]) -> None:
     assert procedure.doc.strip().endswith(".")
 
 
-@pytest.mark.parametrize("procedure", TABLE.values(), ids=list(TABLE))
-def test_every_call_is_one_of_the_specification(procedure: Procedure[..., object]) -> None:
-    assert procedure.name in SPEC["calls"]
-
+# Calls the specification does not know.
+OUR_OWN = {"jobqueue_digests"}
+SPECIFIED = {name: p for name, p in TABLE.items() if name not in OUR_OWN}
 
 # What goes over the wire differs on purpose: batches, and records built from what the caller passes.
 OTHER_ARGUMENTS = {"jobqueue_update"}
 
 
-@pytest.mark.parametrize("procedure", [p for n, p in TABLE.items() if n not in OTHER_ARGUMENTS], ids=str)
+@pytest.mark.parametrize("procedure", SPECIFIED.values(), ids=list(SPECIFIED))
+def test_every_call_is_one_of_the_specification(procedure: Procedure[..., object]) -> None:
+    assert procedure.name in SPEC["calls"]
+
+
+@pytest.mark.parametrize("procedure", [p for n, p in SPECIFIED.items() if n not in OTHER_ARGUMENTS], ids=str)
 def test_arguments_are_as_many_as_in_the_specification(procedure: Procedure[..., object]) -> None:
     assert len(procedure.names) == len(SPEC["calls"][procedure.name]["args"])
 
 
-@pytest.mark.parametrize("procedure", TABLE.values(), ids=list(TABLE))
+@pytest.mark.parametrize("procedure", SPECIFIED.values(), ids=list(SPECIFIED))
 def test_time_limits_are_those_of_the_specification(procedure: Procedure[..., object]) -> None:
     limits = SPEC["timeouts"]
     given = SPEC["calls"][procedure.name]["tmo"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ganeti import errors
-from ganeti.rpc import transport
+from ganeti.rpc import envelope, transport
 from ganeti.rpc.result import Failure, Phase
 from ganeti.rpc.transport import Call, Loss, Pause, Request, Response, Times
 from ganeti.utils import json
-from hypothesis import given
-from hypothesis import strategies as st
 
 TIMES = Times(connect=5, first=2, again=10, grace=6, patience=20, pause=1)
 CALL = Call("echo", b"[1]", 60, "cluster-1")
@@ -21,7 +22,7 @@ UNREACHABLE = Loss(Phase.UNREACHABLE, "no route", False)
 
 
 def done(value: object) -> Response:
-    return Response(200, "d1", transport.success(value))
+    return Response(200, "d1", envelope.success(value))
 
 
 def running(function: str = "1:2:3:4") -> Response:
@@ -134,7 +135,7 @@ def test_silent_node_is_not_asked_again() -> None:
 
 
 def test_restarted_daemon_leaves_the_outcome_uncertain() -> None:
-    refusal = Response(409, "d2", transport.failure(errors.RemoteError("restarted")))
+    refusal = Response(409, "d2", envelope.failure(errors.RemoteError("restarted")))
 
     talk = Talk(LOST, refusal, known="d1")
 
@@ -163,7 +164,7 @@ def test_waiting_ends_when_the_node_stays_silent() -> None:
 
 
 def test_function_call_nobody_knows_is_named_as_such() -> None:
-    unknown = Response(404, "d2", transport.failure(errors.RemoteError("not known")))
+    unknown = Response(404, "d2", envelope.failure(errors.RemoteError("not known")))
 
     talk = Talk(running("1:2:3:4"), unknown)
 
@@ -172,7 +173,7 @@ def test_function_call_nobody_knows_is_named_as_such() -> None:
 
 
 def test_error_of_the_call_keeps_its_class() -> None:
-    talk = Talk(Response(200, "d1", transport.failure(errors.HypervisorError("no more memory"))))
+    talk = Talk(Response(200, "d1", envelope.failure(errors.HypervisorError("no more memory"))))
 
     assert failed(talk).phase is Phase.FAILED and not failed(talk).uncertain
     assert isinstance(failed(talk).error, errors.HypervisorError)
@@ -180,7 +181,7 @@ def test_error_of_the_call_keeps_its_class() -> None:
 
 
 def test_refusal_is_told_with_its_reason() -> None:
-    talk = Talk(Response(403, "d1", transport.failure(errors.RemoteError("not for you"))))
+    talk = Talk(Response(403, "d1", envelope.failure(errors.RemoteError("not for you"))))
 
     assert failed(talk).phase is Phase.REFUSED
     assert str(failed(talk)) == "not for you"
@@ -222,7 +223,7 @@ def test_every_conversation_ends(script: list[Response | Loss], known: str) -> N
 
 
 def test_error_that_json_cannot_hold_is_told_as_text() -> None:
-    answer = transport.read_answer(Response(200, "", transport.failure(errors.OpExecError({1, 2}))))
+    answer = transport.read_answer(Response(200, "", envelope.failure(errors.OpExecError({1, 2}))))
 
     assert isinstance(answer, Failure)
     assert "OpExecError" in str(answer)
