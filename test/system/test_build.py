@@ -9,6 +9,7 @@ import sys
 import tomllib
 
 import pytest
+
 from ganeti import _autoconf
 from ganeti.utils import files, process
 

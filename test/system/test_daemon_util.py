@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from ganeti.paths import Paths
 from ganeti.utils import files, process
 from ganeti.utils.process import RunResult

@@ -7,9 +7,10 @@ import os
 from typing import Any
 
 import pytest
-from ganeti import errors
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from ganeti import errors
 
 _SPEC = os.path.join(os.path.dirname(__file__), "..", "data", "spec", "luxi.json")
 with open(_SPEC, encoding="utf-8") as _file:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
-from ganeti import errors
-from ganeti.paths import VIRTUAL_PREFIX, Paths
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ganeti import errors
+from ganeti.paths import VIRTUAL_PREFIX, Paths
 
 NODE = Paths("/clusters/a/node1.example.com", "node1.example.com")
 REAL = Paths("", "node1.example.com")

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ganeti import errors
 from ganeti.procedure import Procedure, procedure, table_of
 from ganeti.schema import Record
 from ganeti.utils import json
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 class Disk(Record):

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, NewType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ganeti import errors
 from ganeti.schema import Check, Record, cached, describe, extra_of, fields_of, param, replace
 from ganeti.schema_types import constrain, type_of
 from ganeti.utils import json
-from hypothesis import given
-from hypothesis import strategies as st
 
 Size = NewType("Size", int)
 constrain(Size, Check("size", "a size", lambda v: v >= 0))

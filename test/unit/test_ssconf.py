@@ -6,6 +6,7 @@ import os
 import stat
 
 import pytest
+
 from ganeti import errors, ssconf
 from ganeti.paths import Paths
 from ganeti.utils import files

@@ -7,6 +7,7 @@ import os
 import stat
 
 import pytest
+
 from ganeti import errors
 from ganeti.bootstrap import directories
 from ganeti.paths import Paths

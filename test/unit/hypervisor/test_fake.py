@@ -7,13 +7,13 @@ import stat
 from collections.abc import Sequence
 
 import pytest
+
 from ganeti import errors
 from ganeti.model.enums import DiskTemplate, HotplugAction, HotplugTarget, HypervisorName
 from ganeti.model.objects.nic import NIC
 from ganeti.model.scalars import InstanceName, MacAddress
 from ganeti.paths import Paths
 from ganeti.utils import files, json
-
 from test.support.node import VirtualNode, make_disk, make_instance, make_node
 
 WEB = InstanceName("web1.example.com")

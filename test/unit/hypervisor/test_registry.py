@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
 from ganeti import errors
 from ganeti.hypervisor.registry import DRIVERS
 from ganeti.model.enums import HypervisorName
 from ganeti.paths import Paths
-
 from test.support.node import make_node
 
 

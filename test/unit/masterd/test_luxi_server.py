@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from ganeti import errors
 from ganeti.luxi import framing
 from ganeti.masterd.luxi_server import Handler, Limits, LuxiServer
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 class Peer:

@@ -6,6 +6,7 @@ import json
 import os
 
 import pytest
+
 from ganeti.model import enums
 
 _FILE = os.path.join(os.path.dirname(__file__), "..", "..", "data", "spec", "constants.json")

@@ -1,9 +1,9 @@
 import pytest
+
 from ganeti.model.enums import DiskTemplate, HypervisorName
 from ganeti.model.objects.network import Network
 from ganeti.model.params import fill
 from ganeti.schema import replace
-
 from test.support.config import make_config, make_disk, make_drbd, make_instance, make_nic, make_node, uuid_of
 
 KVM = HypervisorName.KVM

@@ -2,6 +2,7 @@ import json
 import os
 
 import pytest
+
 from ganeti.errors import ConfigurationError, ParameterError
 from ganeti.model.enums import DiskMode, DiskTemplate
 from ganeti.model.objects import (

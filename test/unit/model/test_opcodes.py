@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+
 from ganeti import errors
 from ganeti.model.enums import DeviceAction, FinalStatus, SubmitPriority
 from ganeti.model.opcodes import base, cluster, group, instance, node, query, registry, tags, test

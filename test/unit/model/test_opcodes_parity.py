@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from ganeti.model import enums
 from ganeti.model.opcodes import results
 from ganeti.model.opcodes.base import OpCode, result_type
 from ganeti.model.opcodes.registry import OPCODES, load
 from ganeti.schema import REQUIRED, Record, fields_of
-
 from test.support import notation
 
 _FILE = os.path.join(os.path.dirname(__file__), "..", "..", "data", "spec", "opcodes.json")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import string
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
 from ganeti import errors
 from ganeti.model import scalars as s
 from ganeti.schema_types import type_of
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
 HOSTS = [s.NodeName, s.InstanceName, s.HostName, s.NewNodeName, s.NewInstanceName]
 LABELS = [s.GroupName, s.NetworkName, s.NewGroupName, s.NewNetworkName]

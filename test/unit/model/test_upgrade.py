@@ -1,6 +1,7 @@
 import copy
 
 import pytest
+
 from ganeti.errors import ConfigVersionMismatch, ParameterError
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.config.verify import verify

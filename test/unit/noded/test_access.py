@@ -4,11 +4,11 @@ import os
 import pathlib
 
 import pytest
+
 from ganeti import errors
 from ganeti.noded.access import Access, parse_candidates
 from ganeti.paths import Paths
 from ganeti.utils import x509
-
 from test.support import node_daemon
 
 CLUSTER = "6c7c2f5e-3c5f-4f0a-9a66-1a2b3c4d5e6f"

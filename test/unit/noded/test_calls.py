@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+
 from ganeti import errors
 from ganeti.noded import calls
 from ganeti.noded.calls import bind
 from ganeti.paths import Paths
 from ganeti.procedure import procedure, table_of
 from ganeti.rpc import procedures
-
 from test.support.node import make_node
 
 

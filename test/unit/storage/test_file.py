@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from ganeti import errors
 from ganeti.model.enums import DiskTemplate
 from ganeti.model.scalars import MiB
 from ganeti.paths import Paths
 from ganeti.schema import replace
 from ganeti.utils import files
-
 from test.support.node import VirtualNode, make_disk, make_node
 
 MIB = 1024 * 1024

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ganeti import errors
 from ganeti.storage.paths import bad_directories, check_allowed, check_path, read_allowed
 from ganeti.utils import files
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from ganeti import errors
 from ganeti.model.enums import StorageType
 from ganeti.model.scalars import MiB
 from ganeti.paths import Paths
 from ganeti.storage.units import FIELDS, kind_of, select
 from ganeti.utils import files
-
 from test.support.node import VirtualNode, make_disk, make_node
 
 DIRECTORY = "/srv/ganeti/file-storage"

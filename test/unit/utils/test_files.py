@@ -10,11 +10,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from ganeti import errors
-from ganeti.utils import files
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ganeti import errors
+from ganeti.utils import files
 from test.support.disk import CRASH, DEATHS, IO_ERROR, NO_SPACE, POWER_CUT, Crash, FaultyDisk, sweep
 
 FAILURES = [NO_SPACE, IO_ERROR]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json as reference
 
 import pytest
-from ganeti import errors
-from ganeti.utils import json
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ganeti import errors
+from ganeti.utils import json
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

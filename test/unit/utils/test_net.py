@@ -7,12 +7,12 @@ import socket
 from pathlib import Path
 
 import pytest
-from ganeti import errors
-from ganeti.paths import Paths
-from ganeti.utils import net
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ganeti import errors
+from ganeti.paths import Paths
+from ganeti.utils import net
 from test.support.cluster_dir import make_cluster_dir
 
 

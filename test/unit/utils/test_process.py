@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from ganeti import errors
 from ganeti.utils import files, process, process_async
 from ganeti.utils.process import PartStatus, RunResult

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from ganeti import errors
-from ganeti.utils.retry import backoff, retry
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ganeti import errors
+from ganeti.utils.retry import backoff, retry
 from test.support.clock import ManualClock
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 
 import pytest
-from ganeti import errors
-from ganeti.utils import text
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ganeti import errors
+from ganeti.utils import text
 
 keys = st.text("abcdefgh_019", min_size=1, max_size=6).filter(lambda k: not k.startswith("no_"))
 values = st.text(st.characters(codec="utf-8"), max_size=8)

@@ -9,6 +9,7 @@ import ssl
 import time
 
 import pytest
+
 from ganeti import errors
 from ganeti.utils import files, x509
 

@@ -1,10 +1,10 @@
 import pytest
+
 from ganeti.errors import ConfigurationError
 from ganeti.masterd.config.addresses import is_taken, with_maps
 from ganeti.masterd.config.draft import Draft
 from ganeti.model.objects.network import Network
 from ganeti.schema import replace
-
 from test.support.config import NOW, make_config, make_disk, make_drbd, make_instance, make_nic, make_node, uuid_of
 
 LATER = NOW + 60

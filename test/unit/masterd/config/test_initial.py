@@ -1,11 +1,11 @@
 import json
 
 import pytest
+
 from ganeti.errors import ConfigVerifyError
 from ganeti.masterd.config.initial import config_text
 from ganeti.masterd.config.verify import verify
 from ganeti.model.params import be, hv
-
 from test.support.config import NOW, make_config, uuid_of
 
 

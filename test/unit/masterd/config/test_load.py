@@ -3,13 +3,13 @@ import json
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ganeti.errors import ConfigurationError, ConfigVersionMismatch
 from ganeti.masterd.config.initial import config_text
 from ganeti.masterd.config.load import parse_config, read_config
 from ganeti.masterd.config.verify import verify
-from hypothesis import given
-from hypothesis import strategies as st
-
 from test.support.config import make_config, make_instance
 
 GOOD = config_text(make_config(instances=[make_instance(1)]))

@@ -1,13 +1,13 @@
 import random
 
 import pytest
+
 from ganeti.errors import AddressPoolError, OpPrereqError, ReservationError
 from ganeti.masterd.config.addresses import reserve_external, with_maps
 from ganeti.masterd.config.draft import FIRST_PORT, LAST_PORT
 from ganeti.masterd.config.reservations import Reservations
 from ganeti.model.objects.network import Network
 from ganeti.schema import replace
-
 from test.support.config import make_config, make_disk, make_drbd, make_instance, make_nic, uuid_of
 
 N0, N1 = uuid_of("node", 0), uuid_of("node", 1)

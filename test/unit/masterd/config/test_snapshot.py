@@ -1,11 +1,11 @@
 import pytest
+
 from ganeti.errors import ConfigurationError
 from ganeti.masterd.config.index import Kind
 from ganeti.masterd.config.snapshot import MIXED, Config
 from ganeti.model.enums import DiskTemplate
 from ganeti.model.objects.configdata import ConfigData
 from ganeti.schema import replace
-
 from test.support.config import make_config, make_disk, make_drbd, make_instance, make_nic, make_node, uuid_of
 
 N0, N1, N2 = (uuid_of("node", number) for number in range(3))

@@ -5,7 +5,6 @@ from ganeti.masterd.config.addresses import with_maps
 from ganeti.masterd.config.ssconf import SsconfValues, changed_keys, ssconf_values
 from ganeti.model.objects.network import Network
 from ganeti.schema import replace
-
 from test.support.config import make_config, make_instance, make_node, uuid_of
 
 with open(os.path.join(os.path.dirname(__file__), "../../../data/spec/constants.json"), encoding="utf-8") as _file:

@@ -3,6 +3,7 @@ import json
 import os
 
 import pytest
+
 from ganeti.errors import ConfigurationError, ConfigVerifyError, ProgrammerError
 from ganeti.masterd.config.load import read_config
 from ganeti.masterd.config.ssconf import ssconf_values
@@ -10,7 +11,6 @@ from ganeti.masterd.config.store import ConfigStore
 from ganeti.masterd.config.text import dump_record
 from ganeti.schema import replace
 from ganeti.utils.files import TEMPORARY_PREFIX
-
 from test.support.clock import ManualClock
 from test.support.config import Recorder, make_config, make_instance, make_node, make_store, run, uuid_of
 from test.support.disk import FaultyDisk

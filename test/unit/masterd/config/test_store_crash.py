@@ -4,10 +4,10 @@ import asyncio
 import os
 
 import pytest
+
 from ganeti.errors import ConfigurationError
 from ganeti.masterd.config.load import read_config
 from ganeti.masterd.config.verify import verify
-
 from test.support.config import make_instance, make_store, run, uuid_of
 from test.support.disk import CRASH, IO_ERROR, NO_SPACE, POWER_CUT, Crash, sweep
 

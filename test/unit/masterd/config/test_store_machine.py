@@ -6,14 +6,14 @@ import os
 import shutil
 import tempfile
 
-from ganeti.errors import ConfigurationError, ConfigVerifyError
-from ganeti.masterd.config.load import read_config
-from ganeti.masterd.config.verify import verify
-from ganeti.schema import replace
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from ganeti.errors import ConfigurationError, ConfigVerifyError
+from ganeti.masterd.config.load import read_config
+from ganeti.masterd.config.verify import verify
+from ganeti.schema import replace
 from test.support.config import make_config, make_disk, make_drbd, make_instance, make_node, make_store, uuid_of
 from test.support.disk import FaultyDisk
 

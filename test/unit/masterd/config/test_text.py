@@ -1,12 +1,12 @@
 import json
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.config.text import BUCKET_SIZE, ConfigText, dump_record, merged
 from ganeti.model.objects.configdata import ConfigData
 from ganeti.schema import replace
-from hypothesis import given
-from hypothesis import strategies as st
-
 from test.support.config import make_config, make_disk, make_instance, uuid_of
 
 

@@ -1,10 +1,10 @@
 import pytest
+
 from ganeti.errors import ConfigVerifyError
 from ganeti.masterd.config.draft import Draft
 from ganeti.masterd.config.verify import check_change, verify
 from ganeti.model.objects.nodegroup import NodeGroup
 from ganeti.schema import replace
-
 from test.support.config import NOW, make_config, make_disk, make_drbd, make_instance, make_nic, make_node, uuid_of
 
 N0, N1 = uuid_of("node", 0), uuid_of("node", 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
+
 from ganeti import errors
 from ganeti.model.enums import FieldKind, QueryResource
 from ganeti.model.query import table as t

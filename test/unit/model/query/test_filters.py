@@ -7,14 +7,15 @@ import warnings
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ganeti import errors
 from ganeti.model.enums import FieldKind, QueryResource
 from ganeti.model.query import table as t
 from ganeti.model.query.filters import MAX_CONDITIONS, MAX_DEPTH, compile_filter
 from ganeti.model.query.language import parse
 from ganeti.model.query.table import FieldRow, Match, Need, Table
-from hypothesis import given
-from hypothesis import strategies as st
 
 KINDS = [kind for kind in FieldKind if kind is not FieldKind.UNKNOWN]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import pytest
+
 from ganeti.model.enums import AdminState, DiskTemplate, HypervisorName, NicMode
 from ganeti.model.objects.network import Network
 from ganeti.model.query.evaluate import run_query
@@ -12,7 +13,6 @@ from ganeti.model.query.fields.instance import INSTANCES
 from ganeti.model.query.rows.instance import instance_rows
 from ganeti.model.query.table import NODATA
 from ganeti.utils import json
-
 from test.support.config_view import (
     View,
     a_cluster,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from ganeti import errors
-from ganeti.model.query.language import MAX_TEXT, parse, unparse
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ganeti import errors
+from ganeti.model.query.language import MAX_TEXT, parse, unparse
 
 WORDS = {"and", "or", "not", "in", "true", "false", "null"}
 

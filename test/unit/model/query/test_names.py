@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from ganeti import errors
-from ganeti.model.query.names import filter_of_names, filter_of_words, glob_to_regexp, is_filter_text, names_in_filter
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ganeti import errors
+from ganeti.model.query.names import filter_of_names, filter_of_words, glob_to_regexp, is_filter_text, names_in_filter
 
 
 def unused(text: str) -> list[object]:

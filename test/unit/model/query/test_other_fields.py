@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import pytest
+
 from ganeti.model.enums import DiskTemplate, JobStatus, LogType, OpStatus, StorageType
 from ganeti.model.objects.filter import Filter
 from ganeti.model.objects.network import Network
@@ -23,7 +24,6 @@ from ganeti.model.query.fields.os import OSES, os_rows
 from ganeti.model.query.rows.node import node_rows
 from ganeti.model.query.table import OFFLINE, Table
 from ganeti.utils import json
-
 from test.support.config_view import a_cluster, a_disk, a_group, a_nic, a_node, a_view, an_instance, uuid_of
 
 NODE1, NODE2, NODE3 = "node1.example.com", "node2.example.com", "node3.example.com"

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 import pytest
+
 from ganeti import errors
 from ganeti.model.enums import QueryResource
 from ganeti.model.query.registry import TABLES, table_of

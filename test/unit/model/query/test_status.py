@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
+
 from ganeti.model.enums import AdminState, AdminStateSource, InstanceStatus
 from ganeti.model.query.status import SHUT_DOWN, GuestState, LiveInstances, NodeState, collate, instance_status
-
 from test.support.config_view import an_instance, uuid_of
 
 UP, DOWN, OUT = AdminState.UP, AdminState.DOWN, AdminState.OFFLINE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from ganeti import errors
 from ganeti.model.enums import ConsoleKind, HypervisorName, RebootType
 from ganeti.model.objects.disk import Disk
@@ -21,7 +22,6 @@ from ganeti.paths import Paths
 from ganeti.rpc.answers import ConsoleRequest
 from ganeti.schema import replace
 from ganeti.utils import files, json
-
 from test.support.cluster_dir import make_cluster_dir
 from test.support.node import VirtualNode, make_disk, make_instance, make_node
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
 from ganeti import errors
 from ganeti.model import versions
 from ganeti.model.enums import HypervisorName, StorageType
@@ -18,7 +19,6 @@ from ganeti.noded.backend.storage_units import StorageUnits
 from ganeti.paths import Paths
 from ganeti.utils import files
 from ganeti.utils.process import PidFile
-
 from test.support.cluster_dir import make_cluster_dir
 from test.support.node import VirtualNode, make_instance, make_node, write_script
 

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 
 import pytest
+
 from ganeti import errors
 from ganeti.model.objects.disk import Disk
 from ganeti.model.objects.instance import FilledInstance
@@ -21,7 +22,6 @@ from ganeti.noded.backend.os_scripts import OsScripts
 from ganeti.paths import Paths
 from ganeti.schema import replace
 from ganeti.utils import files
-
 from test.support.node import VirtualNode, make_disk, make_instance, make_node, write_script
 
 EXAMPLES = os.path.join(os.path.dirname(__file__), "..", "..", "..", "..", "tools", "os")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from ganeti import errors
 from ganeti.model.enums import HookPhase
 from ganeti.model.scalars import NodeName
@@ -13,7 +14,6 @@ from ganeti.noded.backend.iallocator import Allocators
 from ganeti.noded.backend.programs import FAILURE_DELAY, Programs
 from ganeti.paths import Paths
 from ganeti.rpc.answers import HookStatus
-
 from test.support.node import VirtualNode, make_node, write_script
 
 

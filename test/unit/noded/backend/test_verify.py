@@ -8,13 +8,13 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+
 from ganeti import errors
 from ganeti.model import versions
 from ganeti.noded.backend.instance import Instances
 from ganeti.noded.backend.verify import CHECKS, Verification
 from ganeti.noded.backend.verify_files import certificate_expiry, client_certificate
 from ganeti.utils import files, json, x509
-
 from test.support.cluster_dir import make_cluster_dir
 from test.support.node import VirtualNode, make_instance, make_node, write_script
 
