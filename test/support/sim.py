@@ -33,6 +33,7 @@ from ganeti.masterd.jobqueue.job import Job
 from ganeti.model.enums import DiskTemplate, HypervisorName, JobStatus
 from ganeti.model.objects.node import Node
 from ganeti.model.opcodes.base import OpCode
+from ganeti.model.params import ipolicy
 from ganeti.model.scalars import JobId
 from ganeti.procedure import Procedure
 from ganeti.rpc.client import NodeRpc
@@ -293,6 +294,7 @@ def _first_config(nodes: int, candidates: int, settings: Mapping[str, object]) -
             "file_storage_dir": "/srv/ganeti/file-storage",
             "shared_file_storage_dir": "/srv/ganeti/shared-file-storage",
             "nicparams": {"default": {"mode": "routed"}},  # bridges would have to be there
+            "ipolicy": _policy(),
             "candidate_certs": {_uuid_of(number): _digest(number) for number in range(candidates)},
             **settings,
         },
@@ -314,3 +316,10 @@ def _node(config: Config, number: int, candidate: bool) -> Node:
         ctime=config.ctime,
         mtime=config.mtime,
     )
+
+
+def _policy() -> dict[str, object]:
+    """Return the usual policy, but for small disks, which are made fast."""
+    policy = ipolicy.ipolicy_defaults()
+    (usual,) = ipolicy.ranges(policy)
+    return {ipolicy.MINMAX: [{"min": {**usual.min, "disk-size": 1}, "max": usual.max}]}

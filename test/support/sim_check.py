@@ -91,6 +91,16 @@ def meant_to_run(config: Config) -> dict[str, str]:
     }
 
 
+def half_moved(cluster: SimCluster) -> list[str]:
+    """Return what nodes keep of instances that are being moved."""
+    return [
+        f"{node.name} {name}"
+        for node in cluster.nodes
+        for directory, _, names in os.walk(f"{node.paths.run_dir}/fake-hypervisor-migration")
+        for name in names
+    ]
+
+
 def disk_files(cluster: SimCluster) -> list[str]:
     """Return the disks there are: "node1.example.com inst1.example.com/0"."""
     found = []

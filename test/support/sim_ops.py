@@ -39,7 +39,6 @@ def create(number: int, on: int, *, disks: int = 0, shared: bool = False, **fiel
         "nics": [{"ip": f"198.51.100.{number}"}],
         "os_type": "noop",
         "no_install": True,
-        "ignore_ipolicy": bool(disks),  # small disks are made fast
         "beparams": {"memory": 256},
     }
     op: i.OpInstanceCreate = i.OpInstanceCreate.from_wire({**values, **fields})

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import logging
 import random
 import selectors
 from collections.abc import Callable, Coroutine
@@ -114,6 +115,8 @@ class SimLoop(asyncio.SelectorEventLoop):
 
     def let_pass(self, timeout: float | None) -> None:
         """Go on to the next timer."""
+        if self.dead:
+            raise Crash
         if timeout is None:
             raise Deadlock(f"everybody waits for ever: {self.describe()}")
         self._sim_time.now += max(0.0, timeout)
@@ -146,6 +149,7 @@ class SimLoop(asyncio.SelectorEventLoop):
 
     def _bury(self) -> None:
         self.dead = True
+        logging.disable()  # what the dead say is not heard
         seen: set[asyncio.Task[Any]] = set()
         while left := [task for task in asyncio.all_tasks(self) if task not in seen]:
             for task in left:
@@ -155,6 +159,7 @@ class SimLoop(asyncio.SelectorEventLoop):
                 assert isinstance(coroutine, Coroutine)
                 with contextlib.suppress(BaseException):
                     coroutine.close()
+        logging.disable(logging.NOTSET)
         self._ready.clear()
         self.close()
 

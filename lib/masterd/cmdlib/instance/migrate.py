@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ganeti import errors
@@ -178,7 +179,11 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
         after = fill_instance(config, config.instances[plan.source.instance.uuid])
         ended = await rpc.call(source, p.instance_finalize_migration_src, filled, True, plan.live)
         if not ended.ok:
-            self.warn(f"cannot clean up after instance {name} on node {source.name}: {ended.failure}")
+            # It may still run there: taking it over now could make it run twice.
+            raise errors.OpExecError(
+                f"cannot finish the migration of instance {name}: node {source.name} did not confirm that it gave it"
+                f" up: {ended.failure}; use gnt-instance migrate --cleanup {name} when that node answers"
+            )
         (await rpc.call(target, p.instance_finalize_migration_dst, after, info, True)).unwrap(
             f"take over instance {name}"
         )
@@ -230,12 +235,35 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
             raise errors.OpExecError(
                 f"instance {instance.name} runs on {', '.join(n.name for n in on)}: stop it on all but one by hand"
             )
-        if not on:
-            raise errors.OpExecError(f"instance {instance.name} runs nowhere: start it with gnt-instance startup")
-        if on[0].uuid != instance.primary_node:
-            self.info(f"instance {instance.name} runs on node {on[0].name}: recording that")
+        there = on[0] if on else await self._take_over(plan)
+        if there.uuid != instance.primary_node:
+            self.info(f"instance {instance.name} runs on node {there.name}: recording that")
             with self.services.config.update() as draft:
-                relocation.record_move(draft, draft.instances[instance.uuid], on[0])
+                relocation.record_move(draft, draft.instances[instance.uuid], there)
             await self.services.config.durable(draft)
         else:
-            self.info(f"instance {instance.name} runs on its primary node {on[0].name}: nothing to do")
+            self.info(f"instance {instance.name} runs on its primary node {there.name}")
+        await self._forget_attempts(plan, there, [node for node in nodes if node.uuid != there.uuid])
+
+    async def _take_over(self, plan: Migration) -> Node:
+        """Finish a move that was cut off when the source had given the instance up; return where it runs now.
+
+        Raises OpExecError when the primary node does not hold it.
+        """
+        name, primary = plan.source.instance.name, plan.source.primary
+        taken = await self.services.rpc.call(primary, p.instance_finalize_migration_dst, plan.source.on_node, "", True)
+        if not taken.ok:
+            raise errors.OpExecError(f"instance {name} runs nowhere: start it with gnt-instance startup")
+        self.info(f"instance {name} was waiting on node {primary.name} to be taken over: it runs now")
+        return primary
+
+    async def _forget_attempts(self, plan: Migration, there: Node, others: Sequence[Node]) -> None:
+        """Have nodes give up what they keep of moves that did not happen, memory above all."""
+        filled, rpc = plan.source.on_node, self.services.rpc
+        answers = await rpc.call_many(others, p.instance_finalize_migration_dst, filled, "", False)
+        answers[NodeName(there.name)] = await rpc.call(
+            there, p.instance_finalize_migration_src, filled, False, plan.live
+        )
+        for node, answer in answers.items():
+            if not answer.ok:
+                self.warn(f"cannot clean up on node {node}: {answer.failure}")
