@@ -52,7 +52,7 @@ def choose_free_base(layout: Layout, directory: str) -> Layout:
     """
     for base in default_bases(directory)[:DEFAULT_BASE_TRIES]:
         candidate = replace(layout, base=IPAddress(str(base.network_address)))
-        if _is_free(candidate.node_address(1)):
+        if all(_is_free(candidate.node_address(number)) for number in range(1, candidate.nodes + 1)):
             return candidate
     raise errors.EnvironmentFailure("cannot find free addresses in 127/8: name a prefix with -p")
 
@@ -86,6 +86,15 @@ def make_node(directory: str, name: str, address: str, figures: NodeFigures) -> 
     files.write_file(os.path.join(paths.root, "cmd"), _wrapper(paths), mode=SCRIPT_MODE)
     if not os.path.exists(paths.node_figures_file):
         files.write_file(paths.node_figures_file, json.dumps(figures.to_wire()) + "\n", mode=TEXT_MODE)
+
+
+def give_memory(directory: str, layout: Layout, least: int) -> None:
+    """Raise the memory of nodes that have less than some MiB."""
+    for name in layout.node_names():
+        path = Paths(os.path.join(directory, name), name).node_figures_file
+        figures = NodeFigures.from_wire(json.loads(files.read_file(path)))
+        if figures.memory_total is not None and figures.memory_total < least:
+            files.write_file(path, json.dumps(replace(figures, memory_total=least).to_wire()) + "\n", mode=TEXT_MODE)
 
 
 def add_aliases(layout: Layout) -> None:
