@@ -105,7 +105,6 @@ def build_disk(
             f"cannot create a disk of template {template}: not supported by this version", ECode.INVAL
         )
     name = request.get("name")
-    spindles = request.get("spindles")
     return Disk(
         uuid=uuid,
         name=None if name in (None, "none") else str(name),
@@ -115,8 +114,17 @@ def build_disk(
         size=disk_size(request, path),
         mode=type_of(DiskMode).parse(request.get("mode", "rw"), f"{path}.mode"),
         nodes=tuple(nodes),
-        spindles=int(spindles) if spindles is not None else None,
+        spindles=_spindles(request, path),
     )
+
+
+def _spindles(request: Mapping[str, str | int], path: str) -> int | None:
+    given = request.get("spindles")
+    if given is None:
+        return None
+    if not str(given).isdecimal():
+        raise errors.OpPrereqError(f"{path}.spindles: expected a whole number, 0 or more, got {given!r}", ECode.INVAL)
+    return int(given)
 
 
 def file_directory(cluster: Cluster, template: DiskTemplate, below: str | None, name: InstanceName) -> str:

@@ -6,6 +6,7 @@ parameters); see OpInstanceSetParams.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ from ganeti.schema_types import type_of
 Changes = list[tuple[str, object]]
 
 LAST = -1
+
+_is_index = re.compile(r"-?[0-9]{1,9}").fullmatch
 
 
 class Change(NamedTuple):
@@ -48,7 +51,7 @@ def read_changes(given: Sequence[Any], path: str) -> Iterator[Change]:
             first, params = change
             is_action = str(first) in list(DeviceAction) and not isinstance(first, int)
             action, where = (first, LAST) if is_action else (DeviceAction.MODIFY, first)
-        where = int(where) if isinstance(where, str) and where.lstrip("-").isdigit() else where
+        where = int(where) if isinstance(where, str) and _is_index(where) else where
         yield Change(DeviceAction(str(action)), where, {str(key): value for key, value in params.items()}, here)
 
 
@@ -75,8 +78,11 @@ def change_nics(
             del result[place]
             changes.append((f"nic/{place}", "remove"))
         elif change.action == DeviceAction.MODIFY:
+            own = {key: str(value) for key, value in old.nicparams.items()}
+            if "bridge" in change.params:
+                own.pop("link", None)  # the same by another word
             asked = {
-                **{key: str(value) for key, value in old.nicparams.items()},
+                **own,
                 **{key: value for key, value in (("mac", old.mac), ("ip", old.ip), ("name", old.name)) if value},
                 **change.params,
             }
