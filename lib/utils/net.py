@@ -102,7 +102,7 @@ def look_up(name: str, paths: Paths) -> Host:
     except OSError as err:
         raise errors.ResolverError(name, err.errno, err.strerror or str(err)) from err
     except UnicodeError as err:
-        raise errors.ResolverError(name, errno.EINVAL, f"not a host name: {err}") from err
+        raise errors.ResolverError(name, errno.EINVAL, "not a host name") from err
     # IPv4 first: that is what clusters use unless told otherwise
     found.sort(key=lambda row: row[0] != socket.AF_INET)
     canonical = next((row[3] for row in found if row[3]), name)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ganeti.cli import listing
 from ganeti.cli.failures import ExitCode, UsageError
-from ganeti.cli.instance.select import expand_names
+from ganeti.cli.instance.select import check_group, expand_names
 from ganeti.cli.parse import Values
 from ganeti.cli.session import Session
 from ganeti.cli.ssh import command_argv, copy_argv
@@ -37,7 +37,7 @@ def command(session: Session, options: Values, args: Sequence[str]) -> int:
             continue
         session.console.show("------------------------------------------------")
         session.console.show(f"node: {target.name}")
-        for line in result.output.rstrip("\n").split("\n"):
+        for line in result.output.splitlines():
             session.console.show(f"{target.name}: {line}" if options.show_machine_names else line)
         session.console.show(f"return code = {result.exit_code}")
     return ExitCode.FAILURE if failed else ExitCode.SUCCESS
@@ -67,6 +67,7 @@ def _targets(session: Session, options: Values) -> list[Target]:
     if options.nodes:
         qfilter = filter_of_names(expand_names(session, "node", options.nodes), "name")
     if options.nodegroup:
+        check_group(session, options.nodegroup)
         group: listing.Filter = ["|", ["==", "group", options.nodegroup], ["==", "group.uuid", options.nodegroup]]
         qfilter = listing.both(qfilter, group)
     rows = session.client.call(methods.query, "node", ["name", "pip", "sip", "master"], qfilter)["data"]

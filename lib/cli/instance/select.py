@@ -87,6 +87,12 @@ def expand_names(session: Session, what: str, words: Sequence[str]) -> list[str]
     return list(result)
 
 
+def check_group(session: Session, word: str) -> None:
+    """Raise UsageError when no node group has this name or uuid."""
+    if not _names(session, "group", ["|", ["==", "name", word], ["==", "uuid", word]]):
+        raise UsageError(f"unknown node group {word}{did_you_mean(word, _names(session, 'group', None))}")
+
+
 def _with_tags(tags: Sequence[str]) -> listing.Filter:
     return ["|", *(["=[]", "tags", tag] for tag in tags)]
 
