@@ -72,9 +72,13 @@ class Handlers:
 
     async def submit_many_jobs(self, jobs: Sequence[Sequence[object]]) -> object:
         loaded = [_opcodes_or_error(ops) for ops in jobs]
-        good = [ops for ops in loaded if not isinstance(ops, errors.GenericError)]
-        answers = iter(await self._queue.submit_many(good))
-        return [(False, str(ops)) if isinstance(ops, errors.GenericError) else next(answers) for ops in loaded]
+        # A refused one keeps its place, without opcodes: others may depend on it by its distance.
+        wanted = [() if isinstance(ops, errors.GenericError) else ops for ops in loaded]
+        answers = await self._queue.submit_many(wanted)
+        return [
+            (False, str(ops)) if isinstance(ops, errors.GenericError) else answer
+            for ops, answer in zip(loaded, answers, strict=True)
+        ]
 
     async def cancel_job(self, job_id: JobId, kill: bool) -> object:
         return await self._queue.cancel(job_id, kill=kill)
