@@ -102,6 +102,8 @@ class JobQueue:
     async def start(self, executor: Executor) -> None:
         """Read the queue and go on where the last master daemon ended.
 
+        Waits for no other node: the candidates are to be given the whole queue (`send_all`).
+
         Raises JobQueueError when the queue on disk is of another version.
         """
         self._executor = executor
@@ -353,7 +355,7 @@ class JobQueue:
             recovered = jobs.recover(job, now)
             recovered = recovered if recovered.is_final else jobs.fail(recovered, err, now)
         if recovered.is_final:
-            await self._records.commit(recovered)
+            await self._records.commit(recovered, replicate=False)
         else:
             self._records.change(recovered)
         return recovered

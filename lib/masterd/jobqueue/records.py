@@ -86,11 +86,11 @@ class Records:
         except OSError as err:
             raise errors.JobQueueError(f"cannot record that job {job.id} is {job.status}: {err}") from err
 
-    async def commit(self, job: Job) -> None:
-        """Make an end durable, then show it."""
+    async def commit(self, job: Job, *, replicate: bool = True) -> None:
+        """Make an end durable, here and (`replicate`) on the candidates, then show it."""
         self._ahead[job.id] = job
         try:
-            await self._save(job)
+            await self._save(job, replicate=replicate)
         except OSError as err:
             log.error("cannot record that job %s is %s, will try again: %s", job.id, job.status, err)
         finally:
@@ -114,10 +114,10 @@ class Records:
             self.subscriptions.publish(job.id)
         return going
 
-    async def _save(self, job: Job) -> None:
+    async def _save(self, job: Job, *, replicate: bool = True) -> None:
         self._unwritten.pop(job.id, None)  # what was to be written goes with this
         try:
-            await self._store.save(job)
+            await self._store.save(job, replicate=replicate)
         except OSError:
             self._write_later(job.id, replicate=True)
             raise
@@ -154,7 +154,9 @@ class Records:
             log.warning("job %s waits to be written: %s", job_id, err)
 
     async def _write(self, job_id: JobId) -> None:
-        replicate = self._unwritten.pop(job_id)
+        replicate = self._unwritten.pop(job_id, None)
+        if replicate is None:
+            return  # it went with something else meanwhile
         try:
             await self._store.save(self.newest(job_id), replicate=replicate)
         except OSError:

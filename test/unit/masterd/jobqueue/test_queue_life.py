@@ -232,3 +232,18 @@ def test_many_ended_jobs_are_loaded_with_few_file_descriptors(bench):
         assert answers[0] == (True, count + 1)
 
     run(scene())
+
+
+def test_start_waits_for_no_other_node(bench):
+    async def scene():
+        queue = await bench.start(forever)
+        job_id = await queue.submit([dummy()])
+        await settle()
+        bench.candidate.delay = 1e6  # it hangs
+
+        queue = await bench.restart()
+
+        assert asyncio.get_running_loop().time() < 10
+        assert (status(queue, job_id), '"error"' in bench.on_disk(job_id)) == (JobStatus.ERROR, True)
+
+    run(scene())
