@@ -52,10 +52,11 @@ def run_steps(options: Options, began: float, program: str) -> None:
     """
     directory = options.directory
     steps = _Steps()
+    _refuse_foreign(directory)
+    plan = _plan(options)
+    limits.check_room(plan.nodes)
     with _claimed(directory):
         with steps.next(f"directory {directory}") as note:
-            plan = _plan(options)
-            limits.check_room(plan.nodes)
             _set_up(directory, plan, options.instances)
             note(f"{text.plural(plan.nodes, 'node')}, {plan.node_address(1)} to {plan.node_address(plan.nodes)}")
         with steps.next("daemons"):
