@@ -142,6 +142,8 @@ def _nics_env(nics: Sequence[NIC]) -> dict[str, object]:
                 "MAC_PREFIX": net.mac_prefix,
             }
             env |= {f"{prefix}NETWORK_{key}": value for key, value in values.items() if value is not None}
+        elif nic.network:
+            env[f"{prefix}NETWORK_NAME"] = nic.network
     return env
 
 
