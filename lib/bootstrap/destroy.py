@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ganeti.bootstrap import daemons
-from ganeti.bootstrap.init import key_files, ssconf_files
+from ganeti.bootstrap.init import key_files, queue_files, ssconf_files
 from ganeti.paths import Paths
 from ganeti.utils import files
 
@@ -15,5 +15,5 @@ def finish_destroy(paths: Paths) -> None:
     """
     daemons.stop(paths, daemons.MASTERD)
     daemons.stop(paths, daemons.NODED)
-    for path in [*key_files(paths), paths.config_file, *ssconf_files(paths)]:
+    for path in [*key_files(paths), paths.config_file, *ssconf_files(paths), *queue_files(paths)]:
         files.remove_file(path, missing_ok=True)

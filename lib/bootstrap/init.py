@@ -12,15 +12,18 @@ from uuid import UUID
 from ganeti import _autoconf, errors, ssconf
 from ganeti.bootstrap import daemons, directories, keys, nodeadd
 from ganeti.errors import ECode
+from ganeti.masterd.cmdlib.cluster.settings import mac_prefix
 from ganeti.masterd.config.initial import FirstNode, MasterAddress, config_text, initial_config
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.config.ssconf import ssconf_values
 from ganeti.model import versions
 from ganeti.model.enums import DiskTemplate, HypervisorName
+from ganeti.model.opcodes.cluster import OpClusterSetParams
 from ganeti.model.params import be, disk, hv, ipolicy, nd, nic
 from ganeti.model.scalars import HostName, IPAddress, NodeName, Timestamp, Uuid
 from ganeti.paths import Paths
 from ganeti.rpc.client import Address
+from ganeti.schema import fields_of
 from ganeti.schema_types import type_of
 from ganeti.utils import files, net, x509
 
@@ -121,6 +124,11 @@ def _check_addresses(paths: Paths, options: InitOptions, address: str, cluster: 
         raise errors.OpPrereqError(
             f"cluster name {cluster.name}: its address {cluster.ip} is in use already", ECode.NOTUNIQUE
         )
+    longest = 32 if wanted == 4 else 128
+    if options.master_netmask is not None and not 0 < options.master_netmask <= longest:
+        raise errors.OpPrereqError(
+            f"master-netmask: {options.master_netmask} is not from 1 to {longest}, a length of prefix", ECode.INVAL
+        )
     if options.secondary_ip and not net.is_own(options.secondary_ip):
         raise errors.OpPrereqError(
             f"secondary-ip: {options.secondary_ip} is not an address of this machine", ECode.INVAL
@@ -147,6 +155,10 @@ def _checked_settings(options: InitOptions) -> dict[str, object]:
             check(_mapping(settings[name]))
     if "diskparams" in settings:
         disk.check_diskparams({name: _mapping(given) for name, given in _mapping(settings["diskparams"]).items()})
+    changeable = {field.name for field in fields_of(OpClusterSetParams)}
+    OpClusterSetParams.from_wire({name: value for name, value in settings.items() if name in changeable})
+    if "mac_prefix" in settings:
+        settings["mac_prefix"] = mac_prefix(str(settings["mac_prefix"]))
     for name in ("beparams", "nicparams"):
         if name in settings:
             settings[name] = {"default": settings[name]}
@@ -231,6 +243,8 @@ def _configuration(
 
 
 def _write(paths: Paths, config: Config) -> None:
+    for path in queue_files(paths):
+        files.remove_file(path, missing_ok=True)  # jobs of another cluster
     files.write_file(paths.queue_version, f"{versions.JOB_QUEUE}\n", mode=QUEUE_MODE)
     files.write_file(paths.queue_serial, "0\n", mode=QUEUE_MODE)
     ssconf.write_ssconf(paths, ssconf_values(config))
@@ -241,7 +255,7 @@ def _remove_traces(paths: Paths) -> None:
     """Make the node as it was before, as far as possible."""
     for daemon in (daemons.MASTERD, daemons.NODED):
         daemons.stop_quietly(paths, daemon)
-    for path in [*key_files(paths), paths.config_file, *ssconf_files(paths)]:
+    for path in [*key_files(paths), paths.config_file, *ssconf_files(paths), *queue_files(paths)]:
         files.remove_file(path, missing_ok=True)
 
 
@@ -253,3 +267,12 @@ def key_files(paths: Paths) -> list[str]:
 def ssconf_files(paths: Paths) -> list[str]:
     """Return the ssconf files there are."""
     return [paths.ssconf_file(key) for key in ssconf.read_all(paths)]
+
+
+def queue_files(paths: Paths) -> list[str]:
+    """Return the files of the job queue there are, without those of archived jobs."""
+    if not os.path.isdir(paths.queue_dir):
+        return []
+    jobs = [name for name in os.listdir(paths.queue_dir) if name.startswith("job-")]
+    own = [paths.queue_serial, paths.queue_version, paths.queue_drain]
+    return [*(os.path.join(paths.queue_dir, name) for name in sorted(jobs)), *filter(os.path.exists, own)]
