@@ -17,28 +17,31 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ganeti import _autoconf, errors
 from ganeti.clock import SystemClock
-from ganeti.noded import calls, function_server
+from ganeti.noded import calls
 from ganeti.noded.context import NodeContext
 from ganeti.noded.function_process import Handler
-from ganeti.noded.functions import MAX_PROCESSES
-from ganeti.noded.service import NodeDaemon, Options
+from ganeti.noded.function_server import ServerProcess
+from ganeti.noded.nursery import Nursery
+from ganeti.noded.options import MAX_PROCESSES, PROGRAM, Options
+from ganeti.noded.service import NodeDaemon
 from ganeti.paths import Paths
 from ganeti.procedure import table_of
 from ganeti.rpc import procedures
-from ganeti.rpc.transport import ANSWER_LIMIT, DEFAULT_PORT, REQUEST_LIMIT
+from ganeti.rpc.transport import DEFAULT_PORT
 from ganeti.utils import log as logs
 from ganeti.utils import process
 
 log = logging.getLogger(__name__)
 
-PROGRAM = "ganeti-noded"
 _MCL_CURRENT_AND_FUTURE = 3
 #: seconds between looks for the certificate of a cluster
 _LOOK_EVERY = 5.0
 
 
-def serve(paths: Paths, options: Options, ready: Callable[[], None]) -> None:
+def serve(paths: Paths, options: Options, ready: Callable[[], None], server: ServerProcess | None = None) -> None:
     """Be the node daemon of the node with these paths until told to end; `ready` is called when it listens.
+
+    Without a function `server` it gets one from a nursery of its own.
 
     Raises GenericError or OSError when it cannot begin.
     """
@@ -56,8 +59,9 @@ def serve(paths: Paths, options: Options, ready: Callable[[], None]) -> None:
         if options.await_cluster:
             ready = wait_for_cluster(paths, options, ready)
         handlers = calls.bind(NodeContext.of(paths, port=options.port))
-        table = table_of(procedures)
-        server = function_server.start(table, handlers, answer_limit=ANSWER_LIMIT, body_limit=REQUEST_LIMIT)
+        if server is None:
+            with Nursery() as nursery:
+                server = nursery.function_server(paths, options)
         try:
             asyncio.run(_run(paths, handlers, server, options, ready))
         finally:
@@ -84,7 +88,7 @@ def wait_for_cluster(paths: Paths, options: Options, ready: Callable[[], None]) 
 async def _run(
     paths: Paths,
     handlers: Mapping[str, Handler],
-    server: function_server.ServerProcess,
+    server: ServerProcess,
     options: Options,
     ready: Callable[[], None],
 ) -> None:

@@ -68,17 +68,29 @@ def start(
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid == 0:
-        code = 1
-        try:
-            _FunctionServer(theirs, table, handlers, answer_limit, body_limit).run()
-            code = 0
-        except BaseException:
-            log.exception("function server")
-        finally:
-            os._exit(code)
+        become(theirs, table, handlers, answer_limit=answer_limit, body_limit=body_limit)
     theirs.close()
     ours.setblocking(False)
     return ServerProcess(ours, pid)
+
+
+def become(
+    control: socket.socket,
+    table: Mapping[str, Procedure[..., Any]],
+    handlers: Mapping[str, Handler],
+    *,
+    answer_limit: int,
+    body_limit: int,
+) -> NoReturn:
+    """Go on as the function server that is told over `control` what to do."""
+    code = 1
+    try:
+        _FunctionServer(control, table, handlers, answer_limit, body_limit).run()
+        code = 0
+    except BaseException:
+        log.exception("function server")
+    finally:
+        os._exit(code)
 
 
 class _Child(NamedTuple):

@@ -20,13 +20,13 @@ from ganeti.clock import Clock
 from ganeti.noded.function_link import FunctionLink, Running
 from ganeti.noded.function_process import Answer, Handler, carry_out
 from ganeti.noded.function_server import SECONDS_TO_END, ServerProcess
+from ganeti.noded.options import MAX_PROCESSES
 from ganeti.procedure import Procedure
 from ganeti.rpc.envelope import failure
 from ganeti.rpc.transport import ANSWER_LIMIT
 
 log = logging.getLogger(__name__)
 
-MAX_PROCESSES = 20
 MAX_QUEUED = 1000
 LONGEST_WAIT = 60.0
 SHORT_CALL = 60

@@ -1,7 +1,6 @@
 """One node daemon in its process: listens, serves until told to end, ends all it started.
 
-The function server (`ganeti.noded.function_server`) is forked before the event loop
-exists, and handed in.
+The function server (`ganeti.noded.function_server`) is handed in.
 """
 
 from __future__ import annotations
@@ -12,40 +11,24 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ganeti import ssconf
 from ganeti.clock import Clock
 from ganeti.noded.access import Access
 from ganeti.noded.function_process import Handler
 from ganeti.noded.function_server import ServerProcess
-from ganeti.noded.functions import MAX_PROCESSES, Functions
+from ganeti.noded.functions import Functions
+from ganeti.noded.options import Options
 from ganeti.noded.server import Limits, NodeServer, tls_context
 from ganeti.paths import Paths
 from ganeti.procedure import Procedure
-from ganeti.rpc.transport import DEFAULT_PORT
 from ganeti.utils import log as logs
 from ganeti.utils import net
 
 log = logging.getLogger(__name__)
 
 _IPV6 = "10"
-
-
-class Options(NamedTuple):
-    """What the command line says; None and "" stand for the node's own values."""
-
-    bind: str = ""
-    port: int = DEFAULT_PORT
-    interface: str = ""
-    ssl_key: str = ""
-    ssl_cert: str = ""
-    max_clients: int = MAX_PROCESSES
-    mlock: bool = True
-    await_cluster: bool = False
-    foreground: bool = False
-    debug: bool = False
-    syslog: bool = False
 
 
 class NodeDaemon:

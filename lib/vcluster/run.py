@@ -19,6 +19,8 @@ from ganeti import errors, ssconf
 from ganeti.bootstrap import daemons
 from ganeti.masterd import daemon as masterd
 from ganeti.noded import daemon as noded
+from ganeti.noded.function_server import ServerProcess
+from ganeti.noded.nursery import Nursery
 from ganeti.paths import Paths
 from ganeti.utils import files, process
 from ganeti.vcluster.setup import read_layout
@@ -70,7 +72,8 @@ def start(nodes: Sequence[Paths], report: Report) -> bool:
     masters = [paths for paths in nodes if is_master(paths)]
     gc.collect()
     gc.freeze()  # what is shared with the children stays unwritten, and so shared
-    fine = _start_all([(paths, daemons.NODED) for paths in nodes], report)
+    with Nursery() as nursery:
+        fine = _start_all([(paths, daemons.NODED) for paths in nodes], report, nursery)
     return _start_all([(paths, daemons.MASTERD) for paths in masters], report) and fine
 
 
@@ -108,7 +111,7 @@ def is_master(paths: Paths) -> bool:
 # --- starting -----------------------------------------------------------------------
 
 
-def _start_all(wanted: Iterable[tuple[Paths, str]], report: Report) -> bool:
+def _start_all(wanted: Iterable[tuple[Paths, str]], report: Report, nursery: Nursery | None = None) -> bool:
     waiting = list(wanted)
     starting: dict[int, _Starting] = {}
     fine = True
@@ -118,7 +121,10 @@ def _start_all(wanted: Iterable[tuple[Paths, str]], report: Report) -> bool:
             if daemons.is_running(paths, daemon):
                 report(Outcome(paths.hostname, daemon, note="runs already"))
                 continue
-            reader, pid = _fork(paths, daemon)
+            server = _function_server(nursery, paths) if nursery is not None else None
+            reader, pid = _fork(paths, daemon, server)
+            if server is not None:
+                server.control.close()
             starting[reader] = _Starting(paths, daemon, pid, time.monotonic() + START_LIMIT)
         ready, _, _ = select.select(list(starting), [], [], 1.0)
         late = [fd for fd, one in starting.items() if fd not in ready and time.monotonic() > one.deadline]
@@ -141,7 +147,15 @@ def _result(reader: int) -> str:
     return told[1:].decode(errors="replace") or ("" if told[0] == 0 else f"exit code {told[0]}")
 
 
-def _fork(paths: Paths, daemon: str) -> tuple[int, int]:
+def _function_server(nursery: Nursery, paths: Paths) -> ServerProcess | None:
+    """Return what carries out the calls of a node daemon; None when that does not start, and the daemon says why."""
+    try:
+        return nursery.function_server(paths, noded.parse_options(_arguments(paths, daemons.NODED)))
+    except (errors.GenericError, OSError, SystemExit):
+        return None
+
+
+def _fork(paths: Paths, daemon: str, server: ServerProcess | None) -> tuple[int, int]:
     """Fork a process that becomes a daemon of a node; return the pipe it reports through, and its pid."""
     reader, writer = os.pipe()
     pid = os.fork()
@@ -156,13 +170,13 @@ def _fork(paths: Paths, daemon: str) -> tuple[int, int]:
         # A second child belongs to init: nobody has to wait for it.
         if os.fork():
             os._exit(0)
-        process.close_fds([writer])
-        code = _become(paths, daemon, process.Daemon(writer))
+        process.close_fds([writer, *([server.control.fileno()] if server else [])])
+        code = _become(paths, daemon, process.Daemon(writer), server)
     finally:
         os._exit(code)
 
 
-def _become(paths: Paths, daemon: str, life: process.Daemon) -> int:
+def _become(paths: Paths, daemon: str, life: process.Daemon, server: ServerProcess | None) -> int:
     """Be the daemon, until it ends."""
     os.chdir("/")
     os.umask(0o077)
@@ -171,7 +185,7 @@ def _become(paths: Paths, daemon: str, life: process.Daemon) -> int:
     try:
         argv = _arguments(paths, daemon)
         if daemon == daemons.NODED:
-            noded.serve(paths, noded.parse_options(argv), life.ready)
+            noded.serve(paths, noded.parse_options(argv), life.ready, server)
             return 0
         return masterd.start(paths, masterd.build_parser().parse_args(argv), life)
     except (errors.GenericError, OSError) as err:

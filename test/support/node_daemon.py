@@ -16,8 +16,9 @@ from typing import Self
 
 from ganeti.clock import SystemClock
 from ganeti.noded import function_server
+from ganeti.noded.options import Options
 from ganeti.noded.server import Limits
-from ganeti.noded.service import NodeDaemon, Options
+from ganeti.noded.service import NodeDaemon
 from ganeti.paths import Paths
 from ganeti.procedure import table_of
 from ganeti.rpc.curl import CredentialFiles
