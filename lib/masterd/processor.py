@@ -169,7 +169,7 @@ def resolve_names(op: OpCode, config: Config) -> OpCode:
     for field, look_up, many in _name_fields(type(op)):
         value = getattr(op, field.name)
         if value:
-            changes[field.name] = [look_up(config, name) for name in value] if many else look_up(config, value)
+            changes[field.name] = tuple(look_up(config, name) for name in value) if many else look_up(config, value)
     resolved = replace(op, **changes) if changes else op
     _check_uuids(resolved, config)
     return resolved

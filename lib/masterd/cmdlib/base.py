@@ -137,11 +137,11 @@ class LogicalUnit(Generic[O, P]):
 
     def reason_trail(self) -> list[tuple[str, str, int]]:
         """Return why this is done, as nodes record it with a change of state."""
-        trail = [
-            (str(e[0]), str(e[1]), int(e[2]))
-            for e in self.op.reason or ()
-            if isinstance(e, tuple | list) and len(e) == 3
-        ]
+        trail = []
+        for entry in self.op.reason or ():
+            match entry:
+                case [str(source), str(text), int(when)]:
+                    trail.append((source, text, when))
         stamp = int(self.services.clock.time() * 1_000_000_000)
         return [*trail, (f"gnt:opcode:{self.op.OP_ID.removeprefix('OP_').lower()}", f"job={self.call.job_id}", stamp)]
 
