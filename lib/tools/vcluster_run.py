@@ -33,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Run the program; return its exit code."""
-    options = build_parser().parse_args(argv[1:])
+    options = build_parser().parse_intermixed_args(argv[1:])
     try:
         nodes = run.nodes_of(options.directory, options.nodes)
         return 0 if _act(options.command, nodes, options.quiet) else 1

@@ -189,7 +189,7 @@ def _become(paths: Paths, daemon: str, life: process.Daemon, server: ServerProce
             return 0
         return masterd.start(paths, masterd.build_parser().parse_args(argv), life)
     except (errors.GenericError, OSError) as err:
-        life.failed(str(err))
+        life.failed((err.strerror if isinstance(err, OSError) else None) or str(err))
         return 1
     except SystemExit as err:
         life.failed(f"its arguments in {paths.etc_default} are wrong")
