@@ -144,9 +144,8 @@ class MasterDaemon:
         self.queue.set_limits(_limits(config))
 
     def _peers(self) -> tuple[Sequence[Node], Sequence[Node]]:
-        config = self.config.current
-        online = [node for node in config.online_nodes() if node.name != self._paths.hostname]
-        return online, [node for node in online if node.master_candidate]
+        online = self.config.current.online_nodes()
+        return online, [node for node in online if node.master_candidate and node.name != self._paths.hostname]
 
 
 async def serve(paths: Paths, options: argparse.Namespace, ready: Callable[[], None]) -> None:

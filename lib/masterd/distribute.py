@@ -8,9 +8,10 @@ of whoever wrote it: it is remembered as behind, and caught up in the background
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
 from ganeti.clock import Clock
 from ganeti.masterd.cluster_files import ClusterFile, cluster_files
@@ -37,7 +38,7 @@ QUEUE_BATCH = 200
 SendFiles = Callable[[Sequence[tuple[str, bytes]]], Awaitable[None]]
 #: lets the function given send the whole queue, while no change of it is sent
 SendAll = Callable[[SendFiles], Awaitable[None]]
-#: the nodes now: (all that are online, the candidates among them), without the master
+#: the nodes now: (all that are online, the other candidates among them)
 Peers = Callable[[], tuple[Sequence[Node], Sequence[Node]]]
 
 
@@ -56,6 +57,8 @@ class Distribution:
         self._ssconf: Mapping[str, str] = {}
         self._send_whole_queue: SendAll | None = None
         self.behind: dict[NodeName, set[str]] = {}
+        #: (what, node) that is on its way
+        self._under_way: set[tuple[str, NodeName]] = set()
 
     def connect(self, peers: Peers, send_whole_queue: SendAll) -> None:
         """Learn who the peers are and how the whole queue is sent to one that is behind."""
@@ -67,25 +70,25 @@ class Distribution:
     async def config(self, data: bytes, serial: int, candidates: Sequence[Node]) -> None:
         """Ship a configuration to the candidates; who does not get it is behind."""
         self._config = (serial, data)
-        await self._send_config(candidates)
+        await self._send_config(self._up_to_date("config", candidates))
 
     async def ssconf(self, values: Mapping[str, str], nodes: Sequence[Node]) -> None:
         """Ship ssconf values to nodes; who does not get them is behind."""
         self._ssconf = values
-        await self._send_ssconf(nodes)
+        await self._send_ssconf(self._up_to_date("ssconf", nodes))
 
     # --- for the job queue ------------------------------------------------------------
 
     async def update(self, files: Sequence[tuple[str, bytes]]) -> None:
         """Write job files on the other candidates, in one call to each."""
         batch = [(self._paths.virtualize(name), data.decode()) for name, data in files]
-        answers = await self._rpc.call_many(self._up_to_date(), p.jobqueue_update, batch)
+        answers = await self._rpc.call_many(self._up_to_date("queue", self._candidates()), p.jobqueue_update, batch)
         self._note_misses("queue", answers)
 
     async def rename(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Rename job files on the other candidates."""
         renamed = [(self._paths.virtualize(old), self._paths.virtualize(new)) for old, new in pairs]
-        answers = await self._rpc.call_many(self._up_to_date(), p.jobqueue_rename, renamed)
+        answers = await self._rpc.call_many(self._up_to_date("queue", self._candidates()), p.jobqueue_rename, renamed)
         self._note_misses("queue", answers)
 
     async def purge(self) -> None:
@@ -94,7 +97,9 @@ class Distribution:
 
     async def drain(self, drained: bool) -> None:
         """Set or remove the drain flag on the other candidates."""
-        answers = await self._rpc.call_many(self._up_to_date(), p.jobqueue_set_drain_flag, drained)
+        answers = await self._rpc.call_many(
+            self._up_to_date("queue", self._candidates()), p.jobqueue_set_drain_flag, drained
+        )
         self._note_misses("queue", answers)
 
     # --- for a node that joins or changes its role ------------------------------------
@@ -173,28 +178,48 @@ class Distribution:
     def _candidates(self) -> Sequence[Node]:
         return self._peers()[1]
 
-    def _up_to_date(self) -> list[Node]:
-        """Return the candidates whose queue lacks nothing.
+    def _up_to_date(self, what: str, nodes: Sequence[Node]) -> list[Node]:
+        """Return the nodes that lack nothing of something.
 
         A change is of no use to the others, and waiting for a node that hangs would
         hold up every job: they get all of it when they are caught up.
         """
-        return [node for node in self._candidates() if "queue" not in self.behind.get(NodeName(node.name), ())]
+        return [node for node in nodes if what not in self.behind.get(NodeName(node.name), ())]
 
     async def _send_config(self, nodes: Sequence[Node]) -> None:
-        others = self._without_me(nodes)
-        if self._config is None or not others:
+        newest = self._config
+        if newest is None:
             return
-        _serial, data = self._config
-        target = self._paths.virtualize(self._paths.config_file)
-        answers = await self._rpc.call_many(others, p.upload_file_single, target, data.decode(), CONFIG_MODE)
-        self._note("config", answers)
+        target, text = self._paths.virtualize(self._paths.config_file), newest[1].decode()
+        others = self._without_me(nodes)
+        with self._sending("config", others) as free:
+            answers = await self._rpc.call_many(free, p.upload_file_single, target, text, CONFIG_MODE)
+            self._note("config", answers, newest=newest is self._config)
 
     async def _send_ssconf(self, nodes: Sequence[Node]) -> None:
-        if not self._ssconf or not nodes:
+        newest = self._ssconf
+        if not newest:
             return
-        answers = await self._rpc.call_many(nodes, p.write_ssconf_files, self._ssconf)
-        self._note("ssconf", answers)
+        with self._sending("ssconf", nodes) as free:
+            answers = await self._rpc.call_many(free, p.write_ssconf_files, newest)
+            self._note("ssconf", answers, newest=newest is self._ssconf)
+
+    @contextlib.contextmanager
+    def _sending(self, what: str, nodes: Sequence[Node]) -> Iterator[list[Node]]:
+        """Yield the nodes that something may be sent to now; the others are behind.
+
+        Of two versions on their way to one node the older could arrive last.
+        """
+        free = [node for node in nodes if (what, node.name) not in self._under_way]
+        for node in nodes:
+            if (what, node.name) in self._under_way:
+                self.behind.setdefault(NodeName(node.name), set()).add(what)
+        claimed = {(what, NodeName(node.name)) for node in free}
+        self._under_way |= claimed
+        try:
+            yield free
+        finally:
+            self._under_way -= claimed
 
     async def _send_queue(self, nodes: Sequence[Node]) -> None:
         """Make the replicas on nodes equal to the queue here, by what differs."""
@@ -209,7 +234,10 @@ class Distribution:
 
         async def send(files: Sequence[tuple[str, bytes]]) -> None:
             here = {os.path.basename(path): short_digest(data) for path, data in files}
-            for node in answering:
+            drained = os.path.exists(self._paths.queue_drain)
+            flagged = await self._rpc.call_many(answering, p.jobqueue_set_drain_flag, drained)
+            self._note_misses("queue", flagged)
+            for node in [node for node in answering if flagged[NodeName(node.name)].ok]:
                 there = known[NodeName(node.name)].unwrap("compare the job queue")
                 changed = [
                     (path, data) for path, data in files if there.get(base := os.path.basename(path)) != here[base]
@@ -241,11 +269,13 @@ class Distribution:
     def _without_me(self, nodes: Sequence[Node]) -> list[Node]:
         return [node for node in nodes if node.name != self._paths.hostname]
 
-    def _note(self, what: str, answers: Mapping[NodeName, NodeResult[object]]) -> None:
-        """Remember who has the whole of something now, and who has not."""
+    def _note(self, what: str, answers: Mapping[NodeName, NodeResult[object]], *, newest: bool = True) -> None:
+        """Remember who has the whole of something now, and who has not; nobody has if there is a newer one."""
         for name, answer in answers.items():
-            if answer.ok:
+            if answer.ok and newest:
                 self._done(name, what)
+            elif answer.ok:
+                self.behind.setdefault(name, set()).add(what)
         self._note_misses(what, answers)
 
     def _note_misses(self, what: str, answers: Mapping[NodeName, NodeResult[object]]) -> None:

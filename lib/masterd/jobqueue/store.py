@@ -113,7 +113,8 @@ class JobStore:
     async def set_drain(self, drained: bool) -> None:
         """Set or remove the drain flag."""
         await self._offload(self._write_drain, drained)
-        await self._replicator.drain(drained)
+        # Who is given the whole queue meanwhile gets the flag as it was, or as it is, but not in between.
+        await self._committer.while_nothing_is_sent(lambda: self._replicator.drain(drained))
 
     async def settle(self) -> None:
         """Wait until nothing is being written or sent."""

@@ -83,3 +83,93 @@ def test_a_candidate_that_missed_a_change_is_left_alone_until_it_is_caught_up(pa
     asyncio.run(story())
 
     assert sorted(line.replica.jobqueue_digests()) == ["job-1", "job-2", "job-3"]
+
+
+class Slow:
+    """Stands for the network: remembers what was sent, and answers when told to."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.fails = False
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def call_many(self, nodes: Sequence[Node], procedure: Procedure, *args):
+        failure = Failure(Phase.UNREACHABLE, "nobody answers") if self.fails else None
+        self.sent += [str(args[-1] if procedure.name == "write_ssconf_files" else args[1]) for node in nodes]
+        if nodes:
+            await self.open.wait()
+        return {node.name: NodeResult(node.name, None, failure) for node in nodes}
+
+
+def test_a_change_of_the_configuration_waits_for_no_candidate_that_is_behind(paths):
+    line, node = Slow(), build.make_node(2)
+    distribution = Distribution(line, make_node(paths).paths, ManualClock())
+    distribution.connect(lambda: ([node], [node]), None)
+
+    async def story() -> None:
+        line.fails = True
+        await distribution.config(b"one", 1, [node])
+        await distribution.config(b"two", 2, [node])
+        assert (line.sent, distribution.behind) == (["one"], {node.name: {"config"}})
+        line.fails = False
+        await distribution.catch_up()
+
+    asyncio.run(story())
+
+    assert (line.sent, distribution.behind) == (["one", "two"], {})
+
+
+def test_an_older_configuration_that_arrives_late_leaves_nobody_with_it(paths):
+    line, node = Slow(), build.make_node(2)
+    distribution = Distribution(line, make_node(paths).paths, ManualClock())
+    distribution.connect(lambda: ([node], [node]), None)
+
+    async def story() -> None:
+        line.open.clear()
+        late = asyncio.ensure_future(distribution.config(b"one", 1, [node]))
+        await asyncio.sleep(0)
+        await distribution.config(b"two", 2, [node])  # not sent: it could overtake the first
+        line.open.set()
+        await late
+        assert (line.sent, distribution.behind) == (["one"], {node.name: {"config"}})
+        await distribution.catch_up()
+
+    asyncio.run(story())
+
+    assert (line.sent, distribution.behind) == (["one", "two"], {})
+
+
+def test_the_master_itself_is_caught_up_when_its_node_daemon_did_not_answer(paths):
+    line, master, node = Slow(), build.make_node(0, name=paths.hostname), build.make_node(2)
+    distribution = Distribution(line, make_node(paths).paths, ManualClock())
+    distribution.connect(lambda: ([master, node], [node]), None)
+
+    async def story() -> None:
+        line.fails = True
+        await distribution.ssconf({"key": "value"}, [master, node])
+        line.fails = False
+        await distribution.catch_up()
+
+    asyncio.run(story())
+
+    assert (len(line.sent), distribution.behind) == (4, {})
+
+
+def test_a_candidate_that_is_caught_up_learns_that_the_queue_is_drained(paths):
+    master, other = make_node(paths), make_node(paths.for_node("node2.example.com"))
+    line, node = Line(JobQueueReplica(other)), build.make_node(2)
+
+    async def send_all(send) -> None:
+        await send([])
+
+    distribution = Distribution(line, master.paths, ManualClock())
+    distribution.connect(lambda: ([node], [node]), send_all)
+    files.ensure_dir(master.paths.queue_dir, 0o750)
+    files.write_file(master.paths.queue_drain, b"")
+    asyncio.run(distribution.begin())
+    drained = os.path.exists(other.paths.queue_drain)
+    files.remove_file(master.paths.queue_drain)
+    asyncio.run(distribution.begin())
+
+    assert (drained, os.path.exists(other.paths.queue_drain)) == (True, False)

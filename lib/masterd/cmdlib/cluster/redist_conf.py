@@ -23,6 +23,7 @@ class LUClusterRedistConf(LogicalUnit[OpClusterRedistConf, None]):
         config = services.config.current
         problems = await services.distribution.send_files(config.cluster, config.online_nodes())
         await services.config.redistribute()
+        await services.distribution.catch_up()
         for node, missing in services.distribution.behind.items():
             problems.append(f"node {node} misses {' and '.join(sorted(missing))}")
         for problem in problems:
