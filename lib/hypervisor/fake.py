@@ -40,6 +40,13 @@ class _Size(NamedTuple):
     vcpus: int
 
 
+class _Outcome(NamedTuple):
+    """How a move ended, as its source sees it."""
+
+    completed: bool
+    size: _Size
+
+
 class FakeHypervisor(Hypervisor):
     """See Hypervisor."""
 
@@ -106,7 +113,9 @@ class FakeHypervisor(Hypervisor):
             if self._running_size(instance.name) is not None:
                 raise errors.HypervisorError(f"cannot {act}: it runs already")
             self._check_disks(act, disks)
-            self._write_running(instance.name, self._fit(act, instance))
+            size = self._fit(act, instance)
+            self._forget_moves(instance.name)
+            self._write_running(instance.name, size)
 
     def stop(self, name: InstanceName, *, force: bool, timeout: float) -> None:
         self._faults.strike(Operation.STOP, f"stop instance {name}", name)
@@ -115,8 +124,7 @@ class FakeHypervisor(Hypervisor):
 
     def cleanup(self, name: InstanceName) -> None:
         with self._changing():
-            for directory in (self._incoming, self._outgoing):
-                files.remove_file(os.path.join(directory, name), missing_ok=True, durable=False)
+            self._forget_moves(name)
 
     def reboot(self, instance: FilledInstance) -> None:
         act = f"reboot instance {instance.name}"
@@ -178,23 +186,23 @@ class FakeHypervisor(Hypervisor):
         self._let_crash()
         with self._changing():
             size = self._must_run(act, instance.name)
-        try:
-            self._faults.strike(Operation.TRANSFER, f"transfer the memory of {instance.name}", instance.name)
-            completed = True
-        except errors.HypervisorError:
-            completed = False
-        files.ensure_dir(self._outgoing, 0o750)
-        content = json.dumps({"completed": completed, "memory": size.memory})
-        files.write_file(os.path.join(self._outgoing, instance.name), content, durable=False)
+            try:
+                self._faults.strike(Operation.TRANSFER, f"transfer the memory of {instance.name}", instance.name)
+                completed = True
+            except errors.HypervisorError:
+                completed = False
+            content = json.dumps({"completed": completed, "memory": size.memory, "vcpus": size.vcpus})
+            files.ensure_dir(self._outgoing, 0o750)
+            files.write_file(os.path.join(self._outgoing, instance.name), content, durable=False)
+            if completed:  # stopped here from now on, to go on over there, or here again
+                files.remove_file(self._path(instance.name), durable=False)
 
     def migration_status(self, instance: FilledInstance) -> MigrationStatus:
-        path = os.path.join(self._outgoing, instance.name)
-        try:
-            outcome = json.loads(files.read_file(path, limit=_STATE_LIMIT))
-        except FileNotFoundError:
+        outcome = self._outcome(instance.name)
+        if outcome is None:
             return MigrationStatus(status="failed")
-        total = int(outcome["memory"]) * _MIB
-        if not outcome["completed"]:
+        total = outcome.size.memory * _MIB
+        if not outcome.completed:
             return MigrationStatus(status="failed", transferred_ram=total // 2, total_ram=total)
         return MigrationStatus(status="completed", transferred_ram=total, total_ram=total)
 
@@ -202,11 +210,12 @@ class FakeHypervisor(Hypervisor):
         act = f"finish the migration of instance {instance.name}"
         self._faults.strike(Operation.FINISH_SOURCE, act, instance.name)
         with self._changing():
-            moved = self.migration_status(instance).status == "completed"
+            outcome = self._outcome(instance.name)
+            moved = outcome is not None and outcome.completed
             if success and not moved and self._running_size(instance.name) is not None:
                 raise errors.HypervisorError(f"cannot {act}: its memory was never transferred")
-            if success:
-                files.remove_file(self._path(instance.name), missing_ok=True, durable=False)
+            if outcome is not None and moved and not success and self._running_size(instance.name) is None:
+                self._write_running(instance.name, outcome.size)
             files.remove_file(os.path.join(self._outgoing, instance.name), missing_ok=True, durable=False)
 
     def finish_target(self, instance: FilledInstance, info: str, *, success: bool) -> None:
@@ -262,6 +271,8 @@ class FakeHypervisor(Hypervisor):
         """Return what is left after the running instances and those being accepted."""
         capacity = self.host.capacity()
         sizes = [_read_size(os.path.join(d, n)) for d in (self._state, self._incoming) for n in _names(d)]
+        moved = [outcome for name in _names(self._outgoing) if (outcome := self._outcome(name))]
+        sizes += [outcome.size for outcome in moved if outcome.completed]
         taken = sum(size.memory for size in sizes if size is not None)
         return MiB(max(0, capacity.memory_total - capacity.memory_dom0 - taken))
 
@@ -278,6 +289,18 @@ class FakeHypervisor(Hypervisor):
         names = _names(self._state)
         for name in self._faults.crashed(names) if names else ():
             files.remove_file(self._path(name), missing_ok=True, durable=False)
+
+    def _outcome(self, name: InstanceName) -> _Outcome | None:
+        """Return how the move of an instance away from here ended, None when there was none."""
+        try:
+            outcome = json.loads(files.read_file(os.path.join(self._outgoing, name), limit=_STATE_LIMIT))
+        except FileNotFoundError:
+            return None
+        return _Outcome(bool(outcome["completed"]), _Size(MiB(int(outcome["memory"])), int(outcome["vcpus"])))
+
+    def _forget_moves(self, name: InstanceName) -> None:
+        for directory in (self._incoming, self._outgoing):
+            files.remove_file(os.path.join(directory, name), missing_ok=True, durable=False)
 
     def _path(self, name: InstanceName) -> str:
         return os.path.join(self._state, name)

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -232,30 +232,54 @@ def test_a_daemon_that_dies_again_and_again_gets_there_in_the_end(cluster: SimCl
 
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
 def test_a_migration_cut_off_anywhere_is_mended_by_cleanup(make_cluster: MakeCluster, late: bool, part: int) -> None:
-    """At no moment does the instance run twice, and one cleanup makes the configuration agree."""
+    """The instance goes on, nodes keep nothing of the attempt, and the configuration agrees."""
 
-    async def make(master: Master) -> int:
+    async def mend(cluster: SimCluster, master: Master) -> None:
+        await master.run(migrate(1, to=3, cleanup=True))
+        assert len(running(cluster)) == 1 and not half_moved(cluster)
+
+    cut_off_migrations(make_cluster, late, part, mend)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+def test_an_instance_whose_migration_was_cut_off_can_be_started(
+    make_cluster: MakeCluster, late: bool, part: int
+) -> None:
+    """Which is what the watcher does: it must not run twice then."""
+
+    async def mend(cluster: SimCluster, master: Master) -> None:
+        await master.run(startup(1))
+        check_running_once(cluster)
+        await master.run(migrate(1, to=3, cleanup=True))
+
+    cut_off_migrations(make_cluster, late, part, mend)
+
+
+def cut_off_migrations(
+    make_cluster: MakeCluster, late: bool, part: int, mend: Callable[[SimCluster, Master], Awaitable[None]]
+) -> None:
+    """Let the master die at the requests of one part of a sweep, and another mend what is left."""
+
+    async def make(master: Master) -> None:
         await master.run(create(1, on=2, disks=1, shared=True))
         await asyncio.sleep(3.0)
-        return cluster.transport.count
 
     async def move(master: Master) -> None:
         await master.run(migrate(1, to=3))
 
-    async def mend(master: Master) -> None:
+    async def after(master: Master) -> None:
         await master.all_ended()
         check_running_once(cluster)
-        await master.run(migrate(1, to=3, cleanup=True))
-        assert len(running(cluster)) == 1 and not half_moved(cluster)
+        await mend(cluster, master)
         await asyncio.sleep(3.0)
         check_at_rest(cluster, master)
         await master.run(migrate(1, to=1))
         assert running(cluster) == {name_of(1): [node(1)]}
 
-    for number in range(part, 40, PARTS):
+    for number in range(part, 60, PARTS):
         cluster = make_cluster(number)
         cluster.live(make)
         if not cluster.crash(move, CrashPoint(request=number, late=late)):
             break
         check_running_once(cluster)
-        cluster.live(mend)
+        cluster.live(after)

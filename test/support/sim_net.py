@@ -54,6 +54,10 @@ class Network:
         self.slow: dict[NodeName, float] = {}
         #: how likely each request is to suffer what
         self.chances: dict[Fault, float] = {}
+        #: what the next request for a call suffers, by its name
+        self.lose_next: dict[str, Fault] = {}
+        #: and what the one after that suffers
+        self.lose_again: dict[str, Fault] = {}
         #: what was sent: "node1 -> node2 instance_start"
         self.sent: list[str] = []
 
@@ -86,7 +90,7 @@ class Network:
         if self.states.get(node.name) is State.NO_DAEMON:
             await asyncio.sleep(self._latency())
             return Loss(Phase.UNREACHABLE, f"cannot connect to node daemon at {endpoint.host}: refused", False)
-        fault = self._draw()
+        fault = self._draw(request.path[1:])
         if fault is Fault.LOST_REQUEST or self.states.get(node.name) is State.HANGING:
             return await self._lose(fault, node, end)
         heard = await self._arrival(number, node, _Flight(digest, request), fault, end)
@@ -142,7 +146,10 @@ class Network:
         await asyncio.sleep(max(0.0, end - self._time.now))
         return Loss(Phase.TIMEOUT, f"node daemon at {node.name} did not answer in time", True)
 
-    def _draw(self) -> Fault | None:
+    def _draw(self, name: str) -> Fault | None:
+        for wanted in (self.lose_next, self.lose_again):
+            if name in wanted:
+                return wanted.pop(name)
         for fault, chance in self.chances.items():
             if self._rng.random() < chance:
                 return fault

@@ -35,6 +35,13 @@ class Migration(NamedTuple):
     failover: bool
 
 
+class End(NamedTuple):
+    """What went wrong with a transfer, "" for nothing; `uncertain` when the instance may have gone all the same."""
+
+    problem: str
+    uncertain: bool = False
+
+
 class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
     """Move a running instance; after any failure it runs on exactly one node."""
 
@@ -164,33 +171,30 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
         moved = await rpc.call(
             source, p.instance_migrate, config.cluster.cluster_name, filled, target.primary_ip, plan.live
         )
-        problem = str(moved.failure) if not moved.ok else await self._wait(plan)
-        if problem:
-            await self._abort_target(plan, info)
-            await rpc.call(source, p.instance_finalize_migration_src, filled, False, plan.live)
+        end = End(str(moved.failure), uncertain=moved.failure.uncertain) if moved.failure else await self._wait(plan)
+        if end.problem:
+            aborted = await self._abort_target(plan, info)
+            if aborted or not end.uncertain:  # else it may run over there
+                await rpc.call(source, p.instance_finalize_migration_src, filled, False, plan.live)
             raise errors.OpExecError(
-                f"cannot migrate instance {name}: {problem}; it should still run on node {source.name},"
+                f"cannot migrate instance {name}: {end.problem}; it should still run on node {source.name},"
                 f" see gnt-instance migrate --cleanup {name}"
             )
-        # Recorded before the source forgets it: should we die here, --cleanup finds it on the target.
+        # Recorded before anything else: it can only go on over there.
         with self.services.config.update() as draft:
             relocation.record_move(draft, draft.instances[plan.source.instance.uuid], target)
         config = await self.services.config.durable(draft)
         after = fill_instance(config, config.instances[plan.source.instance.uuid])
         ended = await rpc.call(source, p.instance_finalize_migration_src, filled, True, plan.live)
         if not ended.ok:
-            # It may still run there: taking it over now could make it run twice.
-            raise errors.OpExecError(
-                f"cannot finish the migration of instance {name}: node {source.name} did not confirm that it gave it"
-                f" up: {ended.failure}; use gnt-instance migrate --cleanup {name} when that node answers"
-            )
+            self.warn(f"cannot clean up after instance {name} on node {source.name}: {ended.failure}")
         (await rpc.call(target, p.instance_finalize_migration_dst, after, info, True)).unwrap(
             f"take over instance {name}"
         )
         await devices.shutdown_disks_on(self.services, source, filled, self.warn)
 
-    async def _wait(self, plan: Migration) -> str:
-        """Wait for the end of the transfer; return what went wrong, "" for nothing."""
+    async def _wait(self, plan: Migration) -> End:
+        """Wait for the end of the transfer."""
         name, clock = plan.source.instance.name, self.services.clock
         told = clock.monotonic()
         while True:
@@ -198,24 +202,26 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
                 plan.source.primary, p.instance_get_migration_status, plan.source.on_node
             )
             if not answer.ok:
-                return f"cannot follow its progress: {answer.failure}"
+                return End(f"cannot follow its progress: {answer.failure}", uncertain=True)
             status = answer.unwrap("follow the migration")
             if status.status == "completed":
-                return ""
+                return End("")
             if status.status in ("failed", "cancelled"):
-                return f"the transfer {status.status}"
+                return End(f"the transfer {status.status}")
             if status.total_ram and clock.monotonic() - told > REPORT_EVERY:
                 told = clock.monotonic()
                 self.info(f"memory of {name}: {100 * (status.transferred_ram or 0) // status.total_ram}% transferred")
             await clock.sleep(POLL)
 
-    async def _abort_target(self, plan: Migration, info: str) -> None:
+    async def _abort_target(self, plan: Migration, info: str) -> bool:
+        """Have the target forget the instance; return whether it did."""
         answer = await self.services.rpc.call(
             plan.target, p.instance_finalize_migration_dst, plan.source.on_node, info, False
         )
         if not answer.ok:
             self.warn(f"cannot clean up on node {plan.target.name}: {answer.failure}")
         await devices.shutdown_disks_on(self.services, plan.target, plan.source.on_node, self.warn)
+        return answer.ok
 
     async def _clean_up(self, plan: Migration) -> None:
         """Ask every node that may have it where the instance runs, and make the record agree."""
@@ -246,24 +252,25 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
         await self._forget_attempts(plan, there, [node for node in nodes if node.uuid != there.uuid])
 
     async def _take_over(self, plan: Migration) -> Node:
-        """Finish a move that was cut off when the source had given the instance up; return where it runs now.
+        """Finish or undo a move that was cut off when the instance was on neither side; return where it runs now.
 
         Raises OpExecError when the primary node does not hold it.
         """
-        name, primary = plan.source.instance.name, plan.source.primary
-        taken = await self.services.rpc.call(primary, p.instance_finalize_migration_dst, plan.source.on_node, "", True)
-        if not taken.ok:
-            raise errors.OpExecError(f"instance {name} runs nowhere: start it with gnt-instance startup")
-        self.info(f"instance {name} was waiting on node {primary.name} to be taken over: it runs now")
+        rpc, primary, filled = self.services.rpc, plan.source.primary, plan.source.on_node
+        await rpc.call(primary, p.instance_finalize_migration_dst, filled, "", True)
+        if not await devices.is_running(self.services, primary, filled):
+            await rpc.call(primary, p.instance_finalize_migration_src, filled, False, plan.live)
+        if not await devices.is_running(self.services, primary, filled):
+            raise errors.OpExecError(f"instance {filled.name} runs nowhere: start it with gnt-instance startup")
+        self.info(f"instance {filled.name} was stopped in the middle of its move: it goes on on node {primary.name}")
         return primary
 
     async def _forget_attempts(self, plan: Migration, there: Node, others: Sequence[Node]) -> None:
         """Have nodes give up what they keep of moves that did not happen, memory above all."""
         filled, rpc = plan.source.on_node, self.services.rpc
-        answers = await rpc.call_many(others, p.instance_finalize_migration_dst, filled, "", False)
-        answers[NodeName(there.name)] = await rpc.call(
-            there, p.instance_finalize_migration_src, filled, False, plan.live
-        )
-        for node, answer in answers.items():
+        as_targets = await rpc.call_many(others, p.instance_finalize_migration_dst, filled, "", False)
+        as_sources = await rpc.call_many(others, p.instance_finalize_migration_src, filled, True, plan.live)
+        last = await rpc.call(there, p.instance_finalize_migration_src, filled, False, plan.live)
+        for answer in (*as_targets.values(), *as_sources.values(), last):
             if not answer.ok:
-                self.warn(f"cannot clean up on node {node}: {answer.failure}")
+                self.warn(f"cannot clean up on node {answer.node}: {answer.failure}")
