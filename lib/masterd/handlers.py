@@ -11,6 +11,7 @@ from ganeti.clock import Clock
 from ganeti.errors import ECode
 from ganeti.luxi import methods as m
 from ganeti.masterd.cluster_info import cluster_info
+from ganeti.masterd.cmdlib.tags.target import full_name
 from ganeti.masterd.config.store import ConfigStore
 from ganeti.masterd.jobqueue.queue import JobQueue
 from ganeti.masterd.luxi_server import Handler
@@ -56,6 +57,7 @@ class Handlers:
             m.query_instances.name: self.query_instances,
             m.query_nodes.name: self.query_nodes,
             m.query_groups.name: self.query_groups,
+            m.query_networks.name: self.query_networks,
             m.query_config_values.name: self.query_config_values,
             m.query_cluster_info.name: self.query_cluster_info,
             m.query_tags.name: self.query_tags,
@@ -126,6 +128,9 @@ class Handlers:
     async def query_groups(self, names: Sequence[str], fields: Sequence[str], use_locking: bool) -> object:
         return await self._classic(QueryResource.GROUP, names, fields, use_locking)
 
+    async def query_networks(self, names: Sequence[str], fields: Sequence[str], use_locking: bool) -> object:
+        return await self._classic(QueryResource.NETWORK, names, fields, use_locking)
+
     async def query_config_values(self, names: Sequence[str]) -> object:
         cluster = self._config.current.cluster
         values: Mapping[str, Any] = {
@@ -146,7 +151,8 @@ class Handlers:
     async def query_tags(self, kind: str, name: str) -> object:
         if kind not in list(TagKind):
             raise errors.OpPrereqError(f"unknown kind of tagged object {kind!r}", ECode.INVAL)
-        return sorted(tags_of(self._config.current, TagKind(kind), name))
+        config, wanted = self._config.current, TagKind(kind)
+        return sorted(tags_of(config, wanted, full_name(config, wanted, name)))
 
     async def set_watcher_pause(self, until: float | None) -> object:
         if until is not None and until < self._clock.time():

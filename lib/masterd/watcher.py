@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Sequence
 
 from ganeti import errors
@@ -11,6 +13,8 @@ from ganeti.paths import Paths
 from ganeti.rpc import procedures as p
 from ganeti.rpc.client import NodeRpc
 from ganeti.utils import files
+
+log = logging.getLogger(__name__)
 
 
 class WatcherPause:
@@ -25,9 +29,12 @@ class WatcherPause:
         """Return the end of the pause in seconds since the epoch; None when there is none."""
         try:
             end = float(files.read_text(self._path, limit=64))
-        except (FileNotFoundError, ValueError):
+        except FileNotFoundError:
             return None
-        return end if end > self._clock.time() else None
+        except (OSError, ValueError) as err:
+            log.warning("cannot read the pause of the watcher: %s", err)
+            return None
+        return end if self._clock.time() < end < math.inf else None
 
     async def set(self, nodes: Sequence[Node], until: float | None) -> None:
         """Set or end the pause on nodes.
