@@ -456,8 +456,9 @@ class Paths(NamedTuple):
 
     @property
     def iallocator_search_path(self) -> tuple[str, ...]:
-        """Directories of instance allocators."""
-        return _autoconf.IALLOCATOR_SEARCH_PATH
+        """Directories of instance allocators; a virtual cluster may have its own."""
+        own = (f"{self.cluster_dir}/iallocators",) if self.root else ()
+        return (*own, *_autoconf.IALLOCATOR_SEARCH_PATH)
 
     @property
     def daemon_util(self) -> str:

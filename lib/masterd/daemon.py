@@ -35,6 +35,7 @@ from ganeti.masterd.jobqueue.queue import JobQueue, Limits
 from ganeti.masterd.jobqueue.store import JobStore
 from ganeti.masterd.locking.manager import LockManager
 from ganeti.masterd.luxi_server import LuxiServer
+from ganeti.masterd.names import HostNames
 from ganeti.masterd.processor import Processor
 from ganeti.masterd.queries import Queries
 from ganeti.masterd.services import Services
@@ -89,8 +90,9 @@ class MasterDaemon:
             rpc=rpc,
             clock=clock,
             distribution=self.distribution,
-            allocator=Allocator(rpc),
+            allocator=Allocator(rpc, paths.iallocator_search_path),
             queries=self.queries,
+            names=HostNames(paths, node.offload),
         )
         store = JobStore(paths, node.disk, self.distribution, node.offload)
         self.queue = JobQueue(

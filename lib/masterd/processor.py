@@ -24,10 +24,10 @@ from ganeti.masterd.locking.table import ALL as EVERY_LOCK
 from ganeti.masterd.services import Services, SubmitJobs
 from ganeti.model.enums import Level
 from ganeti.model.objects.base import TrackedObject
-from ganeti.model.opcodes.base import InstanceOpCode, NodeOpCode, OpCode
+from ganeti.model.opcodes.base import InstanceOpCode, NodeOpCode, OpCode, result_type
 from ganeti.model.scalars import GroupName, InstanceName, NodeName
 from ganeti.schema import Field, Record, fields_of, per_class, replace
-from ganeti.schema_types import CheckedType, ListType, Type, UnionType
+from ganeti.schema_types import CheckedType, ListType, Type, UnionType, dump_any
 from ganeti.utils import log as logs
 from ganeti.utils import text
 
@@ -73,7 +73,8 @@ class Processor:
         config_store = self._services.config
         try:
             held = functools.partial(self._held, owner)
-            lu = unit(resolve_names(op, config_store.current), self._services, context, held)
+            named = await self._services.names.checked(resolve_names(op, config_store.current))
+            lu = unit(named, self._services, context, held)
             await self._acquire(lu, owner, context)
             await context.running(effects=lu.EFFECTS)
             return await self._run(lu, context)
@@ -118,7 +119,9 @@ class Processor:
             await self._hooks.farewell(lu.op, run, before, lu.warn)
         result = await lu.execute(plan)
         result = await self._after(lu, plan, result, run, before)
-        return await self._submitted(lu.op, result)
+        answer = await self._submitted(lu.op, result)
+        _check_answer(lu.op, answer)
+        return answer
 
     async def _after(
         self, lu: LogicalUnit[Any, Any], plan: Any, result: object, run: HookRun | None, before: Config
@@ -141,6 +144,14 @@ class Processor:
         children = [[_inherit(child, op) for child in job] for job in result.jobs]
         ids = await self._submit(children)
         return {"jobs": [[True, job_id] for job_id in ids], **result.more}
+
+
+def _check_answer(op: OpCode, answer: object) -> None:
+    """Log an answer that is not of the declared type: our mistake, but what was asked for is done."""
+    try:
+        result_type(type(op)).parse(dump_any(answer), "result")
+    except errors.ParameterError as err:
+        log.error("the answer of %s is not what it should be, please report it: %s", op.summary(), err)
 
 
 def _inherit(child: OpCode, parent: OpCode) -> OpCode:

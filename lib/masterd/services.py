@@ -14,6 +14,7 @@ from ganeti.clock import Clock
 from ganeti.masterd.config.store import ConfigStore
 from ganeti.masterd.distribute import Distribution
 from ganeti.masterd.iallocator.run import Allocator
+from ganeti.masterd.names import HostNames
 from ganeti.masterd.queries import Queries
 from ganeti.model.opcodes.base import OpCode
 from ganeti.model.scalars import JobId
@@ -32,3 +33,4 @@ class Services(NamedTuple):
     distribution: Distribution
     allocator: Allocator
     queries: Queries
+    names: HostNames

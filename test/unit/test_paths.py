@@ -129,6 +129,10 @@ def test_every_name_is_below_the_root_but_programs_and_search_paths() -> None:
     assert outside == {}
 
 
+def test_virtual_clusters_have_a_place_for_allocators_of_their_own() -> None:
+    assert NODE.iallocator_search_path == ("/clusters/a/iallocators", *REAL.iallocator_search_path)
+
+
 def test_virtual_clusters_see_the_os_definitions_of_the_package() -> None:
     assert NODE.os_search_path[0] == "/clusters/a/os"
     assert any(p.endswith("/os") and p not in REAL.os_search_path for p in NODE.os_search_path[1:])

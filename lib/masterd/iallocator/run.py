@@ -28,8 +28,9 @@ DEFAULT = "."
 class Allocator:
     """Runs allocators for logical units."""
 
-    def __init__(self, rpc: NodeRpc) -> None:
+    def __init__(self, rpc: NodeRpc, search_path: Sequence[str]) -> None:
         self._rpc = rpc
+        self._search_path = search_path
 
     async def place(
         self, config: Config, op: OpInstanceCreate, candidates: Collection[NodeName] | None
@@ -76,6 +77,19 @@ class Allocator:
         question = request.document(config, figures, request.relocation(config, instance, known))
         result = await self.ask(config, name, question)
         return request.chosen_nodes(name, result, config, 1)
+
+    async def need(self, config: Config, name: str) -> None:
+        """Have the master look for an allocator.
+
+        Raises OpPrereqError when it is not there.
+        """
+        checks = {"oob-paths": [f"{directory}/{name}" for directory in self._search_path]}  # a check of any programs
+        answer = await self._rpc.call(config.master, p.node_verify, checks, config.cluster.cluster_name, {})
+        problems = answer.unwrap(f"look for allocator {name}").get("oob-paths")
+        if "/" in name or not isinstance(problems, Sequence) or None not in problems:
+            raise errors.OpPrereqError(
+                f"cannot use allocator {name}: no such program in {', '.join(self._search_path)}", ECode.NOENT
+            )
 
     async def ask(self, config: Config, name: str, question: Mapping[str, object]) -> object:
         """Run an allocator on a whole document and return its result."""

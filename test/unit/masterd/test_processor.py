@@ -14,6 +14,7 @@ from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.config.store import ConfigStore
 from ganeti.masterd.hooks import HookRunner
 from ganeti.masterd.locking.manager import LockManager
+from ganeti.masterd.names import HostNames
 from ganeti.masterd.processor import CLUSTER_LOCK, Processor
 from ganeti.masterd.services import Services
 from ganeti.model.enums import HookPhase, Level, LogType
@@ -21,11 +22,12 @@ from ganeti.model.opcodes.base import OpCode
 from ganeti.model.opcodes.instance import OpInstanceStartup
 from ganeti.model.opcodes.test import OpTestDelay, OpTestDummy
 from ganeti.model.scalars import JobId, NodeName
+from ganeti.paths import Paths
 from ganeti.rpc.result import NodeResult
 from ganeti.schema import replace
 from test.support.clock import ManualClock
 from test.support.config import make_config, make_store
-from test.support.virtual import VirtualClock, run
+from test.support.virtual import VirtualClock, directly, run
 
 NODE0, NODE1 = NodeName("node0.example.com"), NodeName("node1.example.com")
 
@@ -69,6 +71,9 @@ class HookLine:
         return {node.name: NodeResult(node.name, self.answers.get((path, phase), ())) for node in nodes}
 
 
+NAMES = HostNames(Paths("", "node1.example.com"), directly)
+
+
 class Bench:
     """A processor whose units are the test's."""
 
@@ -84,7 +89,7 @@ class Bench:
         self.line = HookLine(self.story, answers or {})
         self.submitted: list[Sequence[Sequence[OpCode]]] = []
         self.clusters: list[str] = []
-        services: Any = Services(self.config, None, ManualClock(), None, None, None)  # type: ignore[arg-type]  # not used
+        services: Any = Services(self.config, None, ManualClock(), None, None, None, NAMES)  # type: ignore[arg-type]  # not used
         self.processor = Processor(
             services,
             self.locks,
@@ -376,7 +381,7 @@ def test_a_job_made_by_a_job_inherits_what_it_has_not_of_its_own(tmp_path: objec
 
 
 def unit_of(op: OpCode, story: list[Any]) -> LogicalUnit[Any, Any]:
-    services: Any = Services(None, None, ManualClock(5.0), None, None, None)  # type: ignore[arg-type]  # only the clock
+    services: Any = Services(None, None, ManualClock(5.0), None, None, None, NAMES)  # type: ignore[arg-type]  # only the clock
     call: Call = Told(story)
     return Unit(op, services, call, lambda level: ())
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ganeti import _autoconf, errors
-from ganeti.errors import ECode
+from ganeti import errors
 from ganeti.masterd.cmdlib.base import ALL, HookRun, Locks, LogicalUnit
 from ganeti.masterd.cmdlib.cluster import master_ip, settings, usage
 from ganeti.masterd.cmdlib.node import pool
@@ -54,7 +53,7 @@ class LUClusterSetParams(LogicalUnit[OpClusterSetParams, Settings]):
         await self._check_hypervisors(config, new)
         await self._check_os_parameters(config)
         if self.op.default_iallocator and not self.op.force:
-            await self._check_allocator(config, self.op.default_iallocator)
+            await self.services.allocator.need(config, self.op.default_iallocator)
         return plan
 
     def hooks(self, plan: Settings, config: Config) -> HookRun:
@@ -112,22 +111,6 @@ class LUClusterSetParams(LogicalUnit[OpClusterSetParams, Settings]):
             answer = await self.services.rpc.call(config.master, p.os_validate, False, os, ["parameters"], params, True)
             if not prerequisite(answer, f"check parameters of OS {os}"):
                 self.warn(f"OS {os} is not on the master: its parameters were not checked")
-
-    async def _check_allocator(self, config: Config, name: str) -> None:
-        """Have the master look for the program.
-
-        Raises OpPrereqError when it is not there.
-        """
-        places = [f"{directory}/{name}" for directory in _autoconf.IALLOCATOR_SEARCH_PATH]
-        checks = {"oob-paths": places}  # that check is of any programs
-        answer = await self.services.rpc.call(config.master, p.node_verify, checks, config.cluster.cluster_name, {})
-        problems = prerequisite(answer, f"look for allocator {name}").get("oob-paths")
-        if not isinstance(problems, Sequence) or None not in problems:
-            raise errors.OpPrereqError(
-                f"cannot use allocator {name}: no such program in {', '.join(_autoconf.IALLOCATOR_SEARCH_PATH)}"
-                " (--force sets it all the same)",
-                ECode.NOENT,
-            )
 
     async def _change_address(self, config: Config, new: Cluster) -> None:
         """Change how the cluster's address is set up, before it is written down."""
