@@ -91,10 +91,10 @@ def test_nothing_is_done_to_what_has_such_a_name(untouched: Cluster, command: st
 def test_name_that_does_not_resolve_is_refused_when_it_is_to_be_checked(untouched: Cluster) -> None:
     add = ["gnt-instance", "add", "-t", "diskless", "-o", "noop", "--no-nics", "-n", "node1", "-B", "memory=64"]
 
-    done = untouched.cmd(*add, "--name-check", "no..where")
+    done = untouched.cmd(*add, "--name-check", "nowhere.invalid")
     taken = untouched.cmd(*add, "--name-check", "--ip-check", "instance1")
 
-    assert done.exit_code == 1 and "cannot name an instance no..where: cannot resolve" in done.stderr
+    assert done.exit_code == 1 and "cannot name an instance nowhere.invalid: cannot resolve" in done.stderr
     assert taken.exit_code == 1 and "is in use" in taken.stderr  # all of 127/8 answers
     untouched.ok(*add, "--name-check", "instance1")
     untouched.ok("gnt-instance", "remove", "-f", "instance1")

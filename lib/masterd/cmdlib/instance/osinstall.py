@@ -45,8 +45,10 @@ async def validate(
     """
     texts = {name: str(value) for name, value in parameters.items()}
     answer = await services.rpc.call(node, p.os_validate, required, os, [CHECK_PARAMETERS], texts, force_variant)
-    if not answer.ok:
-        raise errors.OpPrereqError(f"cannot use OS {os} on node {node.name}: {answer.failure}", ECode.ENVIRON)
+    try:
+        answer.unwrap(f"use OS {os}")
+    except errors.GenericError as err:
+        raise errors.OpPrereqError(str(err), ECode.ENVIRON) from err
 
 
 async def run_create(
