@@ -16,7 +16,7 @@ from ganeti.masterd.daemon import NotMaster, check_mastership
 from ganeti.model.enums import JobStatus
 from ganeti.utils import files
 from test.support.disk import NO_SPACE
-from test.support.sim import HOUR, Master, SimCluster, results_of
+from test.support.sim import HOUR, CrashPoint, Master, SimCluster, results_of
 from test.support.sim_check import check_at_rest, check_running_once, half_moved, running
 from test.support.sim_net import Fault, State
 from test.support.sim_ops import create, delay, failover, migrate, modify, name_of, node, remove, shutdown, startup
@@ -179,6 +179,45 @@ def test_a_candidate_catches_up_while_the_configuration_goes_on_changing(cluster
         check_at_rest(cluster, master)
 
     cluster.live(scenario)
+
+
+def test_the_master_s_own_node_daemon_is_caught_up_like_any_other(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        await asyncio.sleep(1.0)
+        cluster.network.states[node(1)] = State.NO_DAEMON
+        await master.run(create(1, on=2))
+        cluster.network.states.clear()
+        await asyncio.sleep(1.0)
+        await master.caught_up()
+        await asyncio.sleep(3.0)
+        check_at_rest(cluster, master)
+
+    cluster.live(scenario)
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_what_is_sent_at_the_start_does_not_undo_what_jobs_change_meanwhile(
+    make_cluster: MakeCluster, number: int
+) -> None:
+    """A slow candidate gets the configuration of the start and that of a job at about the same time."""
+    cluster = make_cluster(number)
+
+    async def submit(master: Master) -> None:
+        await master.run(create(1, on=2))
+        for memory in range(200, 206):
+            await master.submit(modify(1, beparams={"memory": memory}))
+
+    async def look(master: Master) -> None:
+        cluster.network.jitter[node(3)] = 5.0
+        await master.all_ended()
+        cluster.network.jitter.clear()
+        await asyncio.sleep(20.0)
+        await master.caught_up()
+        await asyncio.sleep(3.0)
+        check_at_rest(cluster, master)
+
+    cluster.crash(submit, CrashPoint(write=130 + 7 * number))
+    cluster.live(look)
 
 
 def test_the_drain_flag_reaches_a_candidate_that_missed_it(cluster: SimCluster) -> None:

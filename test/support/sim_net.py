@@ -52,6 +52,8 @@ class Network:
         self.states: dict[NodeName, State] = {}
         #: seconds a node takes longer for everything
         self.slow: dict[NodeName, float] = {}
+        #: up to how many seconds more a request to a node takes, by chance: requests overtake each other
+        self.jitter: dict[NodeName, float] = {}
         #: how likely each request is to suffer what
         self.chances: dict[Fault, float] = {}
         #: what the next request for a call suffers, by its name
@@ -115,7 +117,8 @@ class Network:
                 if fault is Fault.DUPLICATE:
                     loop.call_later(10 * self._latency(), node.receive, *flight)
 
-        loop.call_later(self._latency() + self.slow.get(node.name, 0.0), arrive)
+        extra = self.slow.get(node.name, 0.0) + self._rng.uniform(0.0, self.jitter.get(node.name, 0.0))
+        loop.call_later(self._latency() + extra, arrive)
         try:
             async with asyncio.timeout_at(end):
                 return await arrived
