@@ -7,6 +7,7 @@ startup_vote).  A node that does not answer votes for nobody.
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import logging
 from collections.abc import Sequence
@@ -53,13 +54,28 @@ async def ask(rpc: NodeRpc, me: NodeName, nodes: Sequence[Address], clock: Clock
     """Ask the other `nodes` until the outcome is clear; this node votes for itself."""
     outcome = Outcome(True)
     for attempt in range(TRIES):
-        answers = await rpc.call_many(nodes, p.master_node_name)
-        votes: list[NodeName | None] = [me]
-        votes += [NodeName(answer.unwrap("vote")) if answer.ok else None for answer in answers.values()]
-        outcome = decide(me, votes)
+        outcome = await _ask_once(rpc, me, nodes)
         if outcome.elected or not outcome.retry:
             return outcome
         log.warning("vote %s of %s: %s", attempt + 1, TRIES, outcome.reason)
         if attempt + 1 < TRIES:
             await clock.sleep(PAUSE)
     return outcome
+
+
+async def _ask_once(rpc: NodeRpc, me: NodeName, nodes: Sequence[Address]) -> Outcome:
+    """Return as soon as this node is elected whatever the rest say: a node that hangs holds up nobody then."""
+    votes: dict[NodeName, NodeName | None] = dict.fromkeys((node.name for node in nodes), None)
+    asking = {asyncio.ensure_future(rpc.call(node, p.master_node_name)) for node in nodes}
+    try:
+        while True:
+            outcome = decide(me, [me, *votes.values()])
+            if outcome.elected or not asking:
+                return outcome
+            done, asking = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+            for answer in [call.result() for call in done]:
+                votes[answer.node] = NodeName(answer.unwrap("vote")) if answer.ok else None
+    finally:
+        for call in asking:
+            call.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)

@@ -98,6 +98,13 @@ def test_one_silent_node_of_three_does_not_matter(cluster: SimCluster) -> None:
     assert ask(cluster, 0).elected
 
 
+def test_a_node_that_hangs_holds_up_nobody_whom_the_others_elect(cluster: SimCluster) -> None:
+    cluster.network.states[cluster.nodes[2].name] = State.HANGING
+
+    assert ask(cluster, 0).elected
+    assert cluster.time.now < 1.0
+
+
 def test_silent_nodes_are_asked_again_and_then_given_up(cluster: SimCluster) -> None:
     for node in cluster.nodes[1:]:
         cluster.network.states[node.name] = State.NO_DAEMON
