@@ -85,6 +85,8 @@ class ConfigStore:
         self._ssconf_sent = self._ssconf.of(config)
         self._waiting: list[asyncio.Future[Config]] = []
         self._writer: asyncio.Task[None] | None = None
+        # One after the other: nothing older is sent after what is newer.
+        self._shipping = asyncio.Lock()
         self._reservations = Reservations(lambda: self._head, rng or random.SystemRandom())
 
     @classmethod
@@ -168,7 +170,8 @@ class ConfigStore:
 
     async def redistribute(self) -> None:
         """Ship configuration and ssconf values to all nodes, though nothing changed."""
-        await self._ship(self._durable, self._data, everything=True)
+        async with self._shipping:
+            await self._ship(self._durable, self._data, everything=True)
 
     async def close(self) -> None:
         """Wait until all changes are written."""
@@ -233,8 +236,9 @@ class ConfigStore:
                 for outcome in (*waiting, *self._waiting):
                     outcome.cancel()
                 raise
-            await self._ship(config, data)
-            self._durable, self._data = config, data
+            async with self._shipping:
+                await self._ship(config, data)
+                self._durable, self._data = config, data
             for outcome in waiting:
                 if not outcome.done():
                     outcome.set_result(config)

@@ -354,6 +354,27 @@ def test_redistribution_ships_everything(path):
     assert others.ssconfs[0][0] == ssconf_values(config)
 
 
+def test_redistribution_during_a_change_does_not_ship_what_is_older_than_the_change(path):
+    class Slow(Recorder):
+        async def config(self, data, serial, candidates):
+            await super().config(data, serial, candidates)
+            for _ in range(10):  # time enough for whoever else wants to ship
+                await asyncio.sleep(0)
+
+    async def act():
+        store, others = make_store(path), Slow()
+        store.connect(others)
+        draft = add(store, 1)
+        while not others.configs:
+            await asyncio.sleep(0)
+        await asyncio.gather(store.redistribute(), store.durable(draft))
+        return others, store.current
+
+    others, config = run(act())
+
+    assert [serial for _, serial, _ in others.configs] == [config.serial_no] * 2
+
+
 def test_rewriting_writes_the_same_under_a_new_serial_number(path):
     async def act():
         store = make_store(path)
