@@ -56,14 +56,15 @@ def document(config: Config, figures: Mapping[Uuid, NodeFigures], request: Mappi
 def allocation(config: Config, op: OpInstanceCreate, candidates: Collection[NodeName] | None) -> dict[str, Any]:
     """Return the request to place one new instance; None lets the allocator choose among all nodes.
 
-    Raises ParameterError for a backend parameter that is wrong.
+    Raises ParameterError for a backend parameter that is wrong, OpPrereqError for a size.
     """
     cluster = config.cluster
     template = op.disk_template or cluster.enabled_disk_templates[0]
     be = backend(fill_beparams(cluster, check_beparams(op.beparams)))
-    sizes = [_mib(disk.get("size", 0)) for disk in op.disks]
+    sizes = [_mib(disk.get("size"), f"disks[{index}].size") for index, disk in enumerate(op.disks)]
     disks = [
-        {"size": _mib(disk.get("size", 0)), "mode": disk.get("mode", "rw"), "type": str(template)} for disk in op.disks
+        {"size": size, "mode": disk.get("mode", "rw"), "type": str(template)}
+        for size, disk in zip(sizes, op.disks, strict=True)
     ]
     request: dict[str, Any] = {
         "type": "allocate",
@@ -117,7 +118,7 @@ def read_answer(allocator: str, text_: str) -> Any:
     """
     try:
         answer = json.loads(text_)
-    except ValueError as err:
+    except errors.ParseError as err:
         raise errors.OpExecError(f"cannot read the answer of allocator {allocator}: {err}") from err
     if not isinstance(answer, Mapping):
         raise errors.OpExecError(f"cannot read the answer of allocator {allocator}: expected an object")
@@ -130,8 +131,10 @@ def read_answer(allocator: str, text_: str) -> Any:
     return result
 
 
-def chosen_nodes(allocator: str, result: Any, config: Config, needed: int) -> list[NodeName]:
-    """Check and return the nodes an allocator chose, the primary first.
+def chosen_nodes(
+    allocator: str, result: Any, config: Config, needed: int, allowed: Collection[NodeName] | None = None
+) -> list[NodeName]:
+    """Check and return the nodes an allocator chose, the primary first; None allows every node.
 
     Raises OpExecError.
     """
@@ -143,37 +146,57 @@ def chosen_nodes(allocator: str, result: Any, config: Config, needed: int) -> li
     unknown = [name for name in result if config.node_named(NodeName(name)) is None]
     if unknown:
         raise errors.OpExecError(f"cannot use the answer of allocator {allocator}: unknown node {unknown[0]}")
+    refused = [name for name in result if allowed is not None and name not in allowed]
+    if refused:
+        raise errors.OpExecError(
+            f"cannot use the answer of allocator {allocator}: node {refused[0]} is not one of those allowed"
+        )
+    if len(set(result)) < len(result):
+        raise errors.OpExecError(f"cannot use the answer of allocator {allocator}: node {result[0]} is in it twice")
     return [NodeName(name) for name in result]
 
 
 def chosen_for_all(
-    allocator: str, result: Any, config: Config, wanted: Collection[InstanceName]
+    allocator: str, result: Any, config: Config, wanted: Mapping[InstanceName, int]
 ) -> tuple[dict[InstanceName, list[NodeName]], list[InstanceName]]:
     """Check and return the nodes of each placed instance, and the names of the others.
 
-    Raises OpExecError.
+    `wanted` holds how many nodes each instance needs.  Raises OpExecError.
     """
     placed: dict[InstanceName, list[NodeName]] = {}
     match result:
         case [list(found), list(failed)]:
             for entry in found:
                 match entry:
-                    case [str(name), list(nodes)] if name in wanted:
-                        placed[InstanceName(name)] = chosen_nodes(allocator, nodes, config, len(nodes) or 1)
+                    case [str(name), list(nodes)] if name in wanted and name not in placed:
+                        needed = wanted[InstanceName(name)]
+                        placed[InstanceName(name)] = chosen_nodes(allocator, nodes, config, needed)
                     case _:
                         raise errors.OpExecError(
                             f"cannot use the answer of allocator {allocator}: {str(entry)[:200]} is no placement"
                         )
             # a name, or a name with the reason
             names = {str(entry[0] if isinstance(entry, list) and entry else entry) for entry in failed}
-            return placed, [name for name in wanted if name in names or name not in placed]
+            both = sorted(names & placed.keys())
+            if both:
+                raise errors.OpExecError(
+                    f"cannot use the answer of allocator {allocator}: {both[0]} is both placed and failed"
+                )
+            return placed, [name for name in wanted if name not in placed]
     raise errors.OpExecError(
         f"cannot use the answer of allocator {allocator}: expected placed and failed instances, got {str(result)[:200]}"
     )
 
 
-def _mib(size: object) -> int:
-    return text.parse_unit(size) if isinstance(size, str) else int(str(size))
+def _mib(size: str | int | None, path: str) -> int:
+    try:
+        if isinstance(size, str):
+            return text.parse_unit(size)
+    except errors.UnitParseError as err:
+        raise errors.OpPrereqError(f"{path}: {err}", errors.ECode.INVAL) from err
+    if not isinstance(size, int):
+        raise errors.OpPrereqError(f"{path}: required, but missing", errors.ECode.INVAL)
+    return size
 
 
 def _node(config: Config, node: Node, figures: NodeFigures | None) -> dict[str, Any]:

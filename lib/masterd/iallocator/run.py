@@ -45,7 +45,7 @@ class Allocator:
         figures = await self.figures(config, hypervisor, template)
         question = request.document(config, figures, request.allocation(config, op, candidates))
         result = await self.ask(config, name, question)
-        return request.chosen_nodes(name, result, config, request.nodes_needed(template))
+        return request.chosen_nodes(name, result, config, request.nodes_needed(template), candidates)
 
     async def place_all(
         self, config: Config, ops: Sequence[OpInstanceCreate], allocator: str | None
@@ -63,7 +63,8 @@ class Allocator:
             "instances": [_untyped(request.allocation(config, op, None)) for op in ops],
         }
         result = await self.ask(config, name, request.document(config, figures, wanted))
-        return request.chosen_for_all(name, result, config, [op.instance_name for op in ops])
+        needed = {op.instance_name: request.nodes_needed(op.disk_template or template) for op in ops}
+        return request.chosen_for_all(name, result, config, needed)
 
     async def relocate(self, config: Config, instance: Instance, allocator: str | None) -> list[NodeName]:
         """Return the new node of an instance whose disks every node can reach.
@@ -76,7 +77,7 @@ class Allocator:
         figures = await self.figures(config, instance.hypervisor, known)
         question = request.document(config, figures, request.relocation(config, instance, known))
         result = await self.ask(config, name, question)
-        return request.chosen_nodes(name, result, config, 1)
+        return request.chosen_nodes(name, result, config, 1, _same_group(config, instance))
 
     async def need(self, config: Config, name: str) -> None:
         """Have the master look for an allocator.
@@ -114,6 +115,12 @@ class Allocator:
             if info.ok and there.ok:
                 found[node.uuid] = NodeFigures(info.unwrap("read figures"), there.unwrap("read figures"))
         return found
+
+
+def _same_group(config: Config, instance: Instance) -> list[NodeName]:
+    """Return the nodes an instance may be relocated to (`spec/iallocator.json`, relocate)."""
+    (primary, *_) = config.nodes_of(instance)
+    return [NodeName(node.name) for node in config.members_of(primary.group) if node.uuid != primary.uuid]
 
 
 def _untyped(one: dict[str, object]) -> dict[str, object]:
