@@ -38,10 +38,17 @@ _MCL_CURRENT_AND_FUTURE = 3
 _LOOK_EVERY = 5.0
 
 
-def serve(paths: Paths, options: Options, ready: Callable[[], None], server: ServerProcess | None = None) -> None:
+def serve(
+    paths: Paths,
+    options: Options,
+    ready: Callable[[], None],
+    server: ServerProcess | None = None,
+    handlers: Mapping[str, Handler] | None = None,
+) -> None:
     """Be the node daemon of the node with these paths until told to end; `ready` is called when it listens.
 
-    Without a function `server` it gets one from a nursery of its own.
+    Without a function `server` it gets one from a nursery of its own; `handlers` may
+    have been bound before the process was forked.
 
     Raises GenericError or OSError when it cannot begin.
     """
@@ -58,7 +65,7 @@ def serve(paths: Paths, options: Options, ready: Callable[[], None], server: Ser
             _lock_memory()
         if options.await_cluster:
             ready = wait_for_cluster(paths, options, ready)
-        handlers = calls.bind(NodeContext.of(paths, port=options.port))
+        handlers = handlers or calls.bind(NodeContext.of(paths, port=options.port))
         if server is None:
             with Nursery() as nursery:
                 server = nursery.function_server(paths, options)

@@ -6,19 +6,22 @@ nodes share its memory, and a hundred of them start in seconds.
 
 from __future__ import annotations
 
+import collections
 import gc
 import os
 import select
 import shlex
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ganeti import errors, ssconf
 from ganeti.bootstrap import daemons
 from ganeti.masterd import daemon as masterd
+from ganeti.noded import calls
 from ganeti.noded import daemon as noded
+from ganeti.noded.context import NodeContext
 from ganeti.noded.function_server import ServerProcess
 from ganeti.noded.nursery import Nursery
 from ganeti.paths import Paths
@@ -44,10 +47,20 @@ class Outcome(NamedTuple):
     note: str = ""
 
 
-class _Starting(NamedTuple):
+class _Prepared(NamedTuple):
+    """A daemon that only has to be forked: what it is then, and how it gets its function server, if it needs one."""
+
     paths: Paths
     daemon: str
-    pid: int
+    be: Callable[[process.Daemon, ServerProcess | None], int]
+    ask: Callable[[Nursery], ServerProcess] | None = None
+
+
+Prepare = Callable[[Paths], _Prepared]
+
+
+class _Starting(NamedTuple):
+    node: str
     deadline: float
 
 
@@ -70,11 +83,9 @@ def start(nodes: Sequence[Paths], report: Report) -> bool:
     Node daemons first; then the master daemon on the node that knows itself to be the master.
     """
     masters = [paths for paths in nodes if is_master(paths)]
-    gc.collect()
-    gc.freeze()  # what is shared with the children stays unwritten, and so shared
     with Nursery() as nursery:
-        fine = _start_all([(paths, daemons.NODED) for paths in nodes], report, nursery)
-    return _start_all([(paths, daemons.MASTERD) for paths in masters], report) and fine
+        fine = _start_all(nodes, daemons.NODED, report, _prepare_noded, nursery)
+    return _start_all(masters, daemons.MASTERD, report, _prepare_masterd, None) and fine
 
 
 def stop(nodes: Sequence[Paths], report: Report) -> bool:
@@ -111,28 +122,40 @@ def is_master(paths: Paths) -> bool:
 # --- starting -----------------------------------------------------------------------
 
 
-def _start_all(wanted: Iterable[tuple[Paths, str]], report: Report, nursery: Nursery | None = None) -> bool:
-    waiting = list(wanted)
-    starting: dict[int, _Starting] = {}
+def _start_all(nodes: Sequence[Paths], daemon: str, report: Report, prepare: Prepare, nursery: Nursery | None) -> bool:
     fine = True
+    waiting: collections.deque[_Prepared] = collections.deque()
+    for paths in nodes:
+        if daemons.is_running(paths, daemon):
+            report(Outcome(paths.hostname, daemon, note="runs already"))
+            continue
+        try:
+            waiting.append(prepare(paths))
+        except (errors.GenericError, OSError) as err:
+            report(Outcome(paths.hostname, daemon, _text(err)))
+            fine = False
+    # From here on this process writes to as little as possible: every page it changes is one more that is not shared.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    starting: dict[int, _Starting] = {}
     while waiting or starting:
         while waiting and len(starting) < AT_ONCE:
-            paths, daemon = waiting.pop(0)
-            if daemons.is_running(paths, daemon):
-                report(Outcome(paths.hostname, daemon, note="runs already"))
-                continue
-            server = _function_server(nursery, paths) if nursery is not None else None
-            reader, pid = _fork(paths, daemon, server)
-            if server is not None:
-                server.control.close()
-            starting[reader] = _Starting(paths, daemon, pid, time.monotonic() + START_LIMIT)
+            one = waiting.popleft()
+            try:
+                reader = _fork(one, nursery)
+            except (errors.GenericError, OSError) as err:
+                report(Outcome(one.paths.hostname, daemon, _text(err)))
+                fine = False
+            else:
+                starting[reader] = _Starting(one.paths.hostname, time.monotonic() + START_LIMIT)
         ready, _, _ = select.select(list(starting), [], [], 1.0)
-        late = [fd for fd, one in starting.items() if fd not in ready and time.monotonic() > one.deadline]
+        late = [fd for fd, begun in starting.items() if fd not in ready and time.monotonic() > begun.deadline]
         for fd in [*ready, *late]:
-            one = starting.pop(fd)
             problem = _result(fd) if fd in ready else f"no word after {START_LIMIT:g} s"
-            report(Outcome(one.paths.hostname, one.daemon, problem, "" if problem else "started"))
+            report(Outcome(starting.pop(fd).node, daemon, problem, "" if problem else "started"))
             fine = fine and not problem
+    gc.enable()
     return fine
 
 
@@ -147,22 +170,37 @@ def _result(reader: int) -> str:
     return told[1:].decode(errors="replace") or ("" if told[0] == 0 else f"exit code {told[0]}")
 
 
-def _function_server(nursery: Nursery, paths: Paths) -> ServerProcess | None:
-    """Return what carries out the calls of a node daemon; None when that does not start, and the daemon says why."""
-    try:
-        return nursery.function_server(paths, noded.parse_options(_arguments(paths, daemons.NODED)))
-    except (errors.GenericError, OSError, SystemExit):
-        return None
+def _prepare_noded(paths: Paths) -> _Prepared:
+    """Do what can be done before the first fork: what a node daemon then only reads stays shared."""
+    options = noded.parse_options(_arguments(paths, daemons.NODED))
+    handlers = calls.bind(NodeContext.of(paths, port=options.port))
+
+    def be_noded(life: process.Daemon, server: ServerProcess | None) -> int:
+        noded.serve(paths, options, life.ready, server, handlers)
+        return 0
+
+    return _Prepared(paths, daemons.NODED, be_noded, lambda nursery: nursery.function_server(paths, options))
 
 
-def _fork(paths: Paths, daemon: str, server: ServerProcess | None) -> tuple[int, int]:
-    """Fork a process that becomes a daemon of a node; return the pipe it reports through, and its pid."""
+def _prepare_masterd(paths: Paths) -> _Prepared:
+    options = masterd.build_parser().parse_args(_arguments(paths, daemons.MASTERD))
+    return _Prepared(paths, daemons.MASTERD, lambda life, server: masterd.start(paths, options, life))
+
+
+def _fork(prepared: _Prepared, nursery: Nursery | None) -> int:
+    """Fork a process that becomes a daemon of a node; return the pipe it reports through.
+
+    Raises EnvironmentFailure, OSError.
+    """
+    server = prepared.ask(nursery) if nursery and prepared.ask else None
     reader, writer = os.pipe()
     pid = os.fork()
     if pid:
         os.close(writer)
+        if server:
+            server.control.close()
         os.waitpid(pid, 0)
-        return reader, pid
+        return reader
     code = 1
     try:
         os.close(reader)
@@ -171,29 +209,27 @@ def _fork(paths: Paths, daemon: str, server: ServerProcess | None) -> tuple[int,
         if os.fork():
             os._exit(0)
         process.close_fds([writer, *([server.control.fileno()] if server else [])])
-        code = _become(paths, daemon, process.Daemon(writer), server)
+        code = _become(prepared, process.Daemon(writer), server)
     finally:
         os._exit(code)
 
 
-def _become(paths: Paths, daemon: str, life: process.Daemon, server: ServerProcess | None) -> int:
+def _become(prepared: _Prepared, life: process.Daemon, server: ServerProcess | None) -> int:
     """Be the daemon, until it ends."""
+    gc.enable()
     os.chdir("/")
     os.umask(0o077)
-    os.environ.update(paths.environ)
-    process.redirect_std(paths.log_file(daemon))
+    os.environ.update(prepared.paths.environ)
+    process.redirect_std(prepared.paths.log_file(prepared.daemon))
     try:
-        argv = _arguments(paths, daemon)
-        if daemon == daemons.NODED:
-            noded.serve(paths, noded.parse_options(argv), life.ready, server)
-            return 0
-        return masterd.start(paths, masterd.build_parser().parse_args(argv), life)
+        return prepared.be(life, server)
     except (errors.GenericError, OSError) as err:
-        life.failed((err.strerror if isinstance(err, OSError) else None) or str(err))
+        life.failed(_text(err))
         return 1
-    except SystemExit as err:
-        life.failed(f"its arguments in {paths.etc_default} are wrong")
-        return int(err.code or 1) if isinstance(err.code, int | None) else 1
+
+
+def _text(err: errors.GenericError | OSError) -> str:
+    return (err.strerror if isinstance(err, OSError) else None) or str(err)
 
 
 def _arguments(paths: Paths, daemon: str) -> list[str]:
