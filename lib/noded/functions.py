@@ -21,6 +21,7 @@ from ganeti.noded.function_link import FunctionLink, Running
 from ganeti.noded.function_process import Answer, Handler, carry_out
 from ganeti.noded.function_server import SECONDS_TO_END, ServerProcess
 from ganeti.noded.options import MAX_PROCESSES
+from ganeti.noded.shortcut import answer_at_once
 from ganeti.procedure import Procedure
 from ganeti.rpc.envelope import failure
 from ganeti.rpc.transport import ANSWER_LIMIT
@@ -164,6 +165,8 @@ class Functions:
             self._by_key[key] = function
         if procedure.inline:
             self._end(function, carry_out(procedure, handler, body))
+        elif (answer := answer_at_once(procedure, handler, body)) is not None:
+            self._end(function, answer)
         elif self._has_place(procedure):
             self._start(function, body)
         elif len(self._queue) < self._max_queued:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ganeti import errors
 from ganeti.model.enums import HookPhase
 from ganeti.noded.context import NodeContext
+from ganeti.noded.shortcut import shortcut
 from ganeti.rpc.answers import HookResult, HookStatus
 from ganeti.utils import process
 
@@ -32,19 +33,29 @@ class Hooks:
         self._node = node
         self._time_limit = time_limit
 
+    def _without_scripts(self, hpath: str, phase: HookPhase, env: Mapping[str, str]) -> Sequence[HookResult] | None:
+        """Return the answer where there are no scripts; every operation asks, and mostly there are none."""
+        try:
+            return None if os.listdir(self._directory(hpath, phase)) else []
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    @shortcut(_without_scripts)
     def hooks_runner(self, hpath: str, phase: HookPhase, env: Mapping[str, str]) -> Sequence[HookResult]:
         """Run the scripts of a path and phase by name, with `env` as their whole environment."""
-        if not _HOOKS_PATH.fullmatch(hpath):
-            raise errors.ParameterError(f"cannot run hooks {hpath!r}: not a hooks path")
+        directory = self._directory(hpath, phase)
         for name, value in env.items():
             if not _VARIABLE.fullmatch(name) or "\0" in value:
                 raise errors.ParameterError(f"cannot run hooks {hpath}: {name!r} cannot be an environment variable")
-        subdirectory = f"{hpath}-{phase.value}.d"
-        directory = os.path.join(self._node.paths.hooks_dir, subdirectory)
         # a script may start programs of the cluster: they must act for this virtual node
         environment = {**env, **self._node.paths.environ}
         results = process.run_parts(directory, environment, self._time_limit, reset_env=True)
         return [
-            (f"{subdirectory}/{name}", _STATUS[status], output.strip()[-_OUTPUT_LIMIT:])
+            (f"{os.path.basename(directory)}/{name}", _STATUS[status], output.strip()[-_OUTPUT_LIMIT:])
             for name, status, output in results
         ]
+
+    def _directory(self, hpath: str, phase: HookPhase) -> str:
+        if not _HOOKS_PATH.fullmatch(hpath):
+            raise errors.ParameterError(f"cannot run hooks {hpath!r}: not a hooks path")
+        return os.path.join(self._node.paths.hooks_dir, f"{hpath}-{phase.value}.d")
