@@ -15,8 +15,7 @@ from ganeti.model.enums import JobStatus, OpStatus
 from ganeti.model.opcodes.registry import OPCODES
 from ganeti.model.opcodes.test import OpTestDelay
 from ganeti.model.scalars import JobId
-from ganeti.utils import files
-from test.support.sim import Master, SimCluster, log_of, results_of
+from test.support.sim import Master, SimCluster, results_of
 from test.support.sim_check import check_at_rest, running
 from test.support.sim_ops import create, delay, name_of, node, shutdown, startup
 
@@ -26,12 +25,6 @@ MakeCluster = Callable[..., SimCluster]
 def ended(job: Job) -> tuple[int, int]:
     assert job.end_timestamp is not None
     return job.end_timestamp
-
-
-async def until(master: Master, job_id: JobId, status: JobStatus) -> None:
-    """Wait until a job stands somewhere."""
-    while (await master.job(job_id)).status != status:
-        await asyncio.sleep(0.01)
 
 
 def test_everything_of_an_instance_s_life_succeeds(cluster: SimCluster) -> None:
@@ -90,10 +83,10 @@ def test_jobs_that_need_the_same_lock_run_one_after_the_other(cluster: SimCluste
 def test_the_more_urgent_job_gets_the_lock_first(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         holder = await master.submit(delay(10.0, 2))
-        await until(master, holder, JobStatus.RUNNING)
+        await master.until(holder, JobStatus.RUNNING)
         waiting = [await master.submit(delay(1.0, 2, priority=priority)) for priority in (10, 0, -10)]
         for job_id in waiting:
-            await until(master, job_id, JobStatus.WAITING)
+            await master.until(job_id, JobStatus.WAITING)
         jobs = [await master.end_of(job_id) for job_id in waiting]
         assert sorted(jobs, key=ended) == jobs[::-1]
 
@@ -103,9 +96,9 @@ def test_the_more_urgent_job_gets_the_lock_first(cluster: SimCluster) -> None:
 def test_a_changed_priority_counts_for_a_job_that_waits_for_locks(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         holder = await master.submit(delay(10.0, 2))
-        await until(master, holder, JobStatus.RUNNING)
+        await master.until(holder, JobStatus.RUNNING)
         first, second = await master.submit(delay(1.0, 2)), await master.submit(delay(1.0, 2))
-        await until(master, second, JobStatus.WAITING)
+        await master.until(second, JobStatus.WAITING)
         assert (await master.call(m.change_job_priority, second, -20))[0]
         assert ended(await master.end_of(second)) < ended(await master.end_of(first))
 
@@ -172,9 +165,9 @@ def test_a_queued_job_is_canceled_and_never_runs(make_cluster: MakeCluster) -> N
 def test_a_job_that_waits_for_locks_is_canceled_within_a_second(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         holder = await master.submit(delay(1000.0, 2))
-        await until(master, holder, JobStatus.RUNNING)
+        await master.until(holder, JobStatus.RUNNING)
         waiting = await master.submit(delay(1.0, 2))
-        await until(master, waiting, JobStatus.WAITING)
+        await master.until(waiting, JobStatus.WAITING)
         start = cluster.time.now
         assert (await master.call(m.cancel_job, waiting))[0]
         assert (await master.end_of(waiting)).status == JobStatus.CANCELED
@@ -207,7 +200,7 @@ def test_canceling_at_the_very_moment_the_lock_comes_ends_well(cluster: SimClust
 def test_a_running_job_cannot_be_canceled(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         job_id = await master.submit(delay(10.0))
-        await until(master, job_id, JobStatus.RUNNING)
+        await master.until(job_id, JobStatus.RUNNING)
         done, reason = await master.call(m.cancel_job, job_id)
         assert not done and "running" in reason
         assert (await master.end_of(job_id)).status == JobStatus.SUCCESS
@@ -218,7 +211,7 @@ def test_a_running_job_cannot_be_canceled(cluster: SimCluster) -> None:
 def test_a_killed_job_frees_its_locks(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         job_id = await master.submit(delay(1000.0, 2))
-        await until(master, job_id, JobStatus.RUNNING)
+        await master.until(job_id, JobStatus.RUNNING)
         await master.call(m.cancel_job, job_id, True)
         job = await master.end_of(job_id)
         assert job.status == JobStatus.ERROR
@@ -288,128 +281,13 @@ def test_the_same_seed_gives_the_same_run(make_cluster: MakeCluster, directory: 
     assert runs[0] == runs[1]
 
 
-# --- hooks ----------------------------------------------------------------------------------
-
-
-def write_hook(cluster: SimCluster, number: int, subdirectory: str, text: str) -> str:
-    """Put a hook script on a node."""
-    paths = cluster.nodes[number - 1].paths
-    directory = f"{paths.hooks_dir}/{subdirectory}"
-    files.ensure_dir(directory, 0o755)
-    files.write_file(f"{directory}/check", f"#!/bin/sh\n{text}\n", mode=0o755, durable=False)
-    return directory
-
-
-def test_a_failing_hook_before_the_work_stops_it(cluster: SimCluster) -> None:
-    write_hook(cluster, 2, "instance-add-pre.d", "echo not on a friday; exit 1")
-
-    async def scenario(master: Master) -> None:
-        with pytest.raises(errors.HooksAbort, match="not on a friday"):
-            await master.run(create(1, on=2))
-        assert master.daemon.config.current.instance_named(name_of(1)) is None
-        check_at_rest(cluster, master)
-
-    cluster.live(scenario)
-
-    assert running(cluster) == {}
-
-
-def test_a_failing_hook_after_the_work_is_a_warning(cluster: SimCluster) -> None:
-    write_hook(cluster, 2, "instance-add-post.d", "echo tell the billing people; exit 1")
-
-    async def scenario(master: Master) -> None:
-        job = await master.end_of(await master.submit(create(1, on=2)))
-        results_of(job)
-        assert any("tell the billing people" in line for line in log_of(job))
-
-    cluster.live(scenario)
-
-    assert running(cluster) == {name_of(1): [node(2)]}
-
-
-def test_hooks_are_told_what_happens_to_whom(cluster: SimCluster) -> None:
-    told = f"{cluster.nodes[1].paths.hooks_dir}/told"
-    write_hook(cluster, 2, "instance-add-pre.d", f"env > {told}")
-
-    cluster.live(lambda master: master.run(create(1, on=2)))
-
-    lines = files.read_text(told).splitlines()
-    assert f"GANETI_OP_TARGET={name_of(1)}" in lines
-    assert f"GANETI_INSTANCE_PRIMARY={node(2)}" in lines
-
-
-# --- concurrent creations -------------------------------------------------------------------
-
-MAC = "aa:00:00:00:00:42"
-
-
-def test_of_two_creations_with_one_mac_one_wins_and_the_other_names_the_job(cluster: SimCluster) -> None:
-    async def scenario(master: Master) -> None:
-        ids = [
-            await master.submit(create(number, on=number, nics=[{"mac": MAC, "ip": f"198.51.100.{number}"}]))
-            for number in (2, 3)
-        ]
-        jobs = [await master.end_of(job_id) for job_id in ids]
-        winner, loser = sorted(jobs, key=lambda job: job.status != JobStatus.SUCCESS)
-        results_of(winner)
-        with pytest.raises(
-            errors.GenericError, match=rf"{MAC}.*(job {winner.id}\b|{name_of(ids.index(winner.id) + 2)})"
-        ):
-            results_of(loser)
-        assert len(running(cluster)) == 1
-        check_at_rest(cluster, master)
-
-    cluster.live(scenario)
-
-
-def test_a_mac_that_a_running_job_has_reserved_is_refused_with_the_job_s_number(cluster: SimCluster) -> None:
-    async def scenario(master: Master) -> None:
-        cluster.network.slow[node(2)] = 1.0
-        first = await master.submit(create(2, on=2, nics=[{"mac": MAC, "ip": "198.51.100.2"}]))
-        await until(master, first, JobStatus.RUNNING)
-        await asyncio.sleep(2.5)  # its checks are done when it takes what it wants
-        with pytest.raises(errors.GenericError, match=rf"{MAC} is reserved by job {first}\b"):
-            await master.run(create(3, on=3, nics=[{"mac": MAC, "ip": "198.51.100.3"}]))
-        cluster.network.slow.clear()
-        results_of(await master.end_of(first))
-
-    cluster.live(scenario)
-
-
-def test_of_two_creations_with_one_name_one_wins(cluster: SimCluster) -> None:
-    async def scenario(master: Master) -> None:
-        jobs = [await master.end_of(j) for j in [await master.submit(create(1, on=number)) for number in (2, 3)]]
-        winner, loser = sorted(jobs, key=lambda job: job.status != JobStatus.SUCCESS)
-        results_of(winner)
-        with pytest.raises(errors.OpPrereqError, match=f"instance {name_of(1)} exists already"):
-            results_of(loser)
-        assert len(running(cluster)[name_of(1)]) == 1
-        check_at_rest(cluster, master)
-
-    cluster.live(scenario)
-
-
-def test_ten_creations_at_once_all_get_their_own_mac(cluster: SimCluster) -> None:
-    async def scenario(master: Master) -> None:
-        jobs = [[create(n, on=1 + n % 3, nics=[{"ip": f"198.51.100.{n}"}]).to_wire()] for n in range(1, 11)]
-        answers = await master.call(m.submit_many_jobs, jobs)
-        for done, job_id in answers:
-            assert done
-            results_of(await master.end_of(job_id))
-        macs = {i.nics[0].mac for i in master.daemon.config.current.instances.values()}
-        assert len(macs) == 10
-        check_at_rest(cluster, master)
-
-    cluster.live(scenario)
-
-
 def test_the_daemon_stops_in_order_and_its_successor_goes_on(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(settings={"max_running_jobs": 1})
     ids: list[JobId] = []
 
     async def submit(master: Master) -> None:
         ids.extend([await master.submit(OpTestDelay(duration=5.0)) for _ in range(4)])
-        await until(master, ids[0], JobStatus.RUNNING)
+        await master.until(ids[0], JobStatus.RUNNING)
 
     async def look(master: Master) -> None:
         assert [(await master.end_of(job_id)).status for job_id in ids] == [JobStatus.SUCCESS] * 4

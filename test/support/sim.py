@@ -80,6 +80,11 @@ class Master:
             await self.call(m.wait_for_job_change, job_id, ["status"], [job.status.value], 1 << 60, m.LONGEST_WAIT)
         return job
 
+    async def until(self, job_id: JobId, status: JobStatus) -> None:
+        """Wait until a job stands somewhere."""
+        while (await self.job(job_id)).status != status:
+            await asyncio.sleep(0.01)
+
     async def job(self, job_id: JobId) -> Job:
         """Return a job."""
         job = await self.daemon.queue.find(job_id)

@@ -1,0 +1,139 @@
+"""Nodes that are down or hang, and a disk that is full: bounded, named, and felt by nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from ganeti import errors
+from ganeti.model.enums import JobStatus
+from test.support.disk import NO_SPACE
+from test.support.sim import Master, SimCluster, results_of
+from test.support.sim_check import check_at_rest
+from test.support.sim_net import State
+from test.support.sim_ops import create, delay, modify, node, shutdown, startup
+
+MakeCluster = Callable[..., SimCluster]
+
+#: seconds within which a call to a node that is down, or hangs, must have ended
+BOUND = 10.0
+
+
+# --- nodes that do not answer -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_job_on_a_node_that_is_down_fails_in_time_and_names_the_node(make_cluster: MakeCluster, state: State) -> None:
+    cluster = make_cluster(nodes=4, candidates=2)
+
+    async def scenario(master: Master) -> None:
+        await master.run(create(1, on=3, start=False))
+        cluster.network.states[node(3)] = state
+        start = cluster.time.now
+        with pytest.raises((errors.OpPrereqError, errors.OpExecError, errors.HooksFailure), match=node(3)):
+            await master.run(startup(1))
+        assert cluster.time.now - start < 5 * BOUND
+
+    cluster.live(scenario)
+
+
+@pytest.mark.parametrize("state", State)
+def test_jobs_on_other_nodes_do_not_feel_a_node_that_is_down(make_cluster: MakeCluster, state: State) -> None:
+    cluster = make_cluster(nodes=4, candidates=2)
+
+    async def scenario(master: Master) -> None:
+        await master.run(create(1, on=3, start=False))
+        await asyncio.sleep(5.0)
+        cluster.network.states[node(3)] = state
+        doomed = await master.submit(startup(1))
+        start = cluster.time.now
+        for number in (5, 6, 7):
+            await master.run(shutdown(number), startup(number))
+        assert cluster.time.now - start < 1.0
+        assert (await master.end_of(doomed)).status == JobStatus.ERROR
+
+    async def prepare(master: Master) -> None:
+        for number in (5, 6, 7):
+            await master.run(create(number, on=4))
+
+    cluster.live(prepare)
+    cluster.live(scenario)
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_candidate_that_is_down_holds_jobs_up_once_and_not_at_every_step(cluster: SimCluster, state: State) -> None:
+    async def scenario(master: Master) -> None:
+        await master.run(create(1, on=1))
+        cluster.network.states[node(3)] = state
+        start = cluster.time.now
+        for memory in range(200, 220):
+            await master.run(modify(1, beparams={"memory": memory}))
+        assert cluster.time.now - start < 3 * BOUND
+        cluster.network.states.clear()
+        await asyncio.sleep(1.0)
+        await master.caught_up()
+        await asyncio.sleep(3.0)
+        check_at_rest(cluster, master)
+
+    cluster.live(scenario)
+
+
+def test_a_node_that_goes_down_during_a_call_ends_the_call(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        job_id = await master.submit(delay(300.0, 3))
+        await asyncio.sleep(20.0)
+        cluster.network.states[node(3)] = State.OFF
+        start = cluster.time.now
+        with pytest.raises(errors.OpExecError, match=node(3)):
+            results_of(await master.end_of(job_id))
+        assert cluster.time.now - start < 60.0
+        assert master.daemon.locks.dump() == []
+
+    cluster.live(scenario)
+
+
+def test_a_node_daemon_that_ends_during_a_call_is_noticed(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        job_id = await master.submit(delay(3000.0, 3))
+        await asyncio.sleep(20.0)
+        cluster.nodes[2].restart()
+        with pytest.raises(errors.OpExecError, match=rf"{node(3)}.*daemon ended|daemon ended.*{node(3)}"):
+            results_of(await master.end_of(job_id))
+        assert cluster.time.now < 60.0
+
+    cluster.live(scenario)
+
+
+def test_a_short_break_of_the_network_does_not_end_a_long_call(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        job_id = await master.submit(delay(60.0, 3))
+        await asyncio.sleep(20.0)
+        cluster.network.states[node(3)] = State.OFF
+        await asyncio.sleep(8.0)
+        cluster.network.states.clear()
+        results_of(await master.end_of(job_id))
+
+    cluster.live(scenario)
+
+    assert cluster.nodes[2].carried_out.count("test_delay") == 1
+
+
+# --- no space left ----------------------------------------------------------------------------------
+
+
+def test_on_a_full_disk_jobs_are_refused_and_accepted_again_when_there_is_space(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        await master.run(create(1, on=2))
+        await asyncio.sleep(3.0)
+        disk = cluster.disk
+        disk.fail_at, disk.error, disk.lasting = len(disk.operations), NO_SPACE, True
+        with pytest.raises(errors.JobQueueError, match="No space left"):
+            await master.submit(create(2, on=2))
+        disk.repair()
+        await master.run(create(2, on=2))
+        await asyncio.sleep(3.0)
+        check_at_rest(cluster, master)
+
+    cluster.live(scenario)
