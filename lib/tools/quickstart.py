@@ -60,6 +60,7 @@ def run_steps(options: Options, began: float, program: str) -> None:
             _set_up(directory, plan, options.instances)
             note(f"{text.plural(plan.nodes, 'node')}, {plan.node_address(1)} to {plan.node_address(plan.nodes)}")
         with steps.next("daemons"):
+            grow.clear_half_made(directory)
             _call(directory, "start-all", "-q")
         with steps.next("cluster") as note:
             made = grow.initialise(directory, lambda line: None)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ganeti import errors
 from ganeti.bootstrap import daemons
-from ganeti.bootstrap.init import InitOptions, init_cluster, key_files
+from ganeti.bootstrap.init import InitOptions, init_cluster, key_files, ssconf_files
 from ganeti.bootstrap.nodeadd import JoinOptions, prepare_nodes
 from ganeti.luxi import methods
 from ganeti.luxi.client import Client
@@ -78,6 +78,27 @@ def master_of(directory: str) -> Paths:
     return next((paths for paths in nodes if is_master(paths)), nodes[0])
 
 
+def clear_half_made(directory: str) -> None:
+    """Remove what is left of making a cluster that was killed: keys, but no configuration.
+
+    Raises StateError when other nodes had joined: then the configuration is missing that was there.
+    """
+    paths = master_of(directory)
+    leftover = [path for path in (*key_files(paths), *ssconf_files(paths)) if os.path.exists(path)]
+    if os.path.exists(paths.config_file) or not leftover:
+        return
+    names = read_layout(directory).node_names()
+    joined = [name for name in names if name != paths.hostname and os.path.exists(paths.for_node(name).server_cert)]
+    if joined:
+        raise errors.StateError(
+            f"cannot start the cluster in {directory}: {paths.config_file} is gone, but {joined[0]} belongs to it;"
+            " copy the file from a master candidate, or remove the cluster"
+        )
+    daemons.stop(paths, daemons.NODED)  # it may serve with these keys
+    for path in leftover:
+        files.remove_file(path)
+
+
 def initialise(directory: str, tell: Tell) -> bool:
     """Make a cluster of the first node unless there is one; return whether it was made.
 
@@ -86,12 +107,6 @@ def initialise(directory: str, tell: Tell) -> bool:
     paths = master_of(directory)
     if os.path.exists(paths.config_file):
         return False
-    leftover = [path for path in key_files(paths) if os.path.exists(path)]
-    if leftover:
-        # A run that was killed: without a configuration the keys are nobody's, and what serves with them has to go.
-        daemons.stop(paths, daemons.NODED)
-        for path in leftover:
-            files.remove_file(path)
     init_cluster(paths, _init_options(read_layout(directory).cluster_name), tell)
     with Client(paths.master_socket) as client:
         _finish(client, _submit(client, [[OpClusterPostInit()]]), lambda done: None)
