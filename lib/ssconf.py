@@ -54,15 +54,20 @@ def has_ssconf(paths: Paths, key: str) -> bool:
     return True
 
 
-def read_all(paths: Paths) -> dict[str, str]:
-    """Return every value this node has, by key; empty outside a cluster."""
+def keys_here(paths: Paths) -> list[str]:
+    """Return the keys this node has a file of; none outside a cluster."""
     try:
         names = sorted(os.listdir(paths.ssconf_dir))
     except FileNotFoundError:
-        return {}
+        return []
     prefix = os.path.basename(paths.ssconf_file(""))
     keys = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
-    return {key: read_ssconf(paths, key) for key in keys if _KEY.fullmatch(key)}
+    return [key for key in keys if _KEY.fullmatch(key)]
+
+
+def read_all(paths: Paths) -> dict[str, str]:
+    """Return every value this node has, by key; empty outside a cluster."""
+    return {key: read_ssconf(paths, key) for key in keys_here(paths)}
 
 
 def write_ssconf(paths: Paths, values: Mapping[str, str], *, dry_run: bool = False) -> list[str]:

@@ -15,5 +15,5 @@ def finish_destroy(paths: Paths) -> None:
     """
     daemons.stop(paths, daemons.MASTERD)
     daemons.stop(paths, daemons.NODED)
-    for path in [*key_files(paths), paths.config_file, *ssconf_files(paths), *queue_files(paths)]:
+    for path in [*key_files(paths), paths.config_file, *ssconf_files(paths), *queue_files(paths), paths.watcher_pause]:
         files.remove_file(path, missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import time
@@ -23,12 +24,14 @@ from ganeti.model.params import be, disk, hv, ipolicy, nd, nic
 from ganeti.model.scalars import HostName, IPAddress, NodeName, Timestamp, Uuid
 from ganeti.paths import Paths
 from ganeti.rpc.client import Address
-from ganeti.schema import fields_of
+from ganeti.schema import fields_of, replace
 from ganeti.schema_types import type_of
 from ganeti.utils import files, net, x509
 
 #: templates whose drivers exist
 SUPPORTED_TEMPLATES = frozenset({DiskTemplate.DISKLESS, DiskTemplate.FILE, DiskTemplate.SHAREDFILE})
+DEFAULT_HYPERVISORS = (HypervisorName.FAKE,)
+DEFAULT_TEMPLATES = (DiskTemplate.FILE, DiskTemplate.DISKLESS)
 SUPPORTED_HYPERVISORS = frozenset({HypervisorName.FAKE})
 CONFIG_MODE = 0o600
 QUEUE_MODE = 0o640
@@ -70,13 +73,13 @@ def init_cluster(paths: Paths, options: InitOptions, tell: Tell) -> None:
     cluster = net.look_up(options.cluster_name, paths)
     _check_addresses(paths, options, host.ip, cluster)
     settings = _checked_settings(options)
-    directories.ensure(paths)
     _check_storage(settings, options)
+    config = _configuration(paths, options, settings, node, IPAddress(host.ip), cluster)
+    directories.ensure(paths)
     tell(f"making keys and configuration of cluster {cluster.name}")
     try:
         keys.create_cluster_keys(paths)
-        config = _configuration(paths, options, settings, node, IPAddress(host.ip), cluster)
-        _write(paths, config)
+        _write(paths, _with_certificate(config, x509.cert_digest(files.read_file(paths.client_cert))))
         tell("starting daemons")
         daemons.restart_noded(paths)
         nodeadd.wait_until_answers(paths, Address(node, host.ip))
@@ -103,6 +106,12 @@ def _refuse_existing(paths: Paths) -> None:
             " (gnt-node remove takes a node out of its cluster)",
             ECode.STATE,
         )
+    for path in key_files(paths):
+        if os.path.exists(path):
+            raise errors.OpPrereqError(
+                f"cannot make new keys: {path} is there, of another cluster or put there by hand; move it away first",
+                ECode.STATE,
+            )
 
 
 def _check_addresses(paths: Paths, options: InitOptions, address: str, cluster: net.Host) -> None:
@@ -176,10 +185,8 @@ def _check_storage(settings: Mapping[str, object], options: InitOptions) -> None
 
 
 def _hypervisors(options: InitOptions) -> list[HypervisorName]:
-    names = [
-        type_of(HypervisorName).parse(name, "enabled-hypervisors")
-        for name in options.enabled_hypervisors or [HypervisorName.FAKE]
-    ]
+    given = DEFAULT_HYPERVISORS if options.enabled_hypervisors is None else options.enabled_hypervisors
+    names = [type_of(HypervisorName).parse(name, "enabled-hypervisors") for name in given]
     if not names:
         raise errors.OpPrereqError("enabled-hypervisors: at least one is needed", ECode.INVAL)
     for name in names:
@@ -189,10 +196,8 @@ def _hypervisors(options: InitOptions) -> list[HypervisorName]:
 
 
 def _templates(options: InitOptions) -> list[DiskTemplate]:
-    names = [
-        type_of(DiskTemplate).parse(name, "enabled-disk-templates")
-        for name in options.enabled_disk_templates or [DiskTemplate.FILE, DiskTemplate.DISKLESS]
-    ]
+    given = DEFAULT_TEMPLATES if options.enabled_disk_templates is None else options.enabled_disk_templates
+    names = [type_of(DiskTemplate).parse(name, "enabled-disk-templates") for name in given]
     if not names:
         raise errors.OpPrereqError("enabled-disk-templates: at least one is needed", ECode.INVAL)
     for name in names:
@@ -227,7 +232,6 @@ def _configuration(
             node,
             address,
             IPAddress(options.secondary_ip) if options.secondary_ip else address,
-            x509.cert_digest(files.read_file(paths.client_cert)),
         ),
         MasterAddress(
             IPAddress(cluster.ip),
@@ -240,6 +244,12 @@ def _configuration(
         Timestamp(time.time()),
         {**storage, **settings},
     )
+
+
+def _with_certificate(config: Config, digest: str) -> Config:
+    """Return the configuration with the digest of the master's client certificate, which is made late."""
+    cluster = replace(config.cluster, candidate_certs={config.master.uuid: digest})
+    return config.changed({}, config.head._replace(cluster=cluster))
 
 
 def _write(paths: Paths, config: Config) -> None:
@@ -256,7 +266,8 @@ def _remove_traces(paths: Paths) -> None:
     for daemon in (daemons.MASTERD, daemons.NODED):
         daemons.stop_quietly(paths, daemon)
     for path in [*key_files(paths), paths.config_file, *ssconf_files(paths), *queue_files(paths)]:
-        files.remove_file(path, missing_ok=True)
+        with contextlib.suppress(OSError):  # the error that led here is the one to be told
+            files.remove_file(path, missing_ok=True)
 
 
 def key_files(paths: Paths) -> list[str]:
@@ -266,7 +277,7 @@ def key_files(paths: Paths) -> list[str]:
 
 def ssconf_files(paths: Paths) -> list[str]:
     """Return the ssconf files there are."""
-    return [paths.ssconf_file(key) for key in ssconf.read_all(paths)]
+    return [paths.ssconf_file(key) for key in ssconf.keys_here(paths)]
 
 
 def queue_files(paths: Paths) -> list[str]:
