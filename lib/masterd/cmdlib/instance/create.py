@@ -84,13 +84,13 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
         async with AsyncExitStack() as undo:
             if plan.disks:
                 self.info(f"creating disks of instance {plan.instance.name}")
-            await devices.create_disks(self.services, plan.future, filled, undo)
+            await devices.create_disks(self.services, plan.future, filled, undo, self.warn)
             with self.services.config.update() as draft:
                 for disk in plan.disks:
                     draft.add_disk(disk)
                 draft.add_instance(plan.instance)
-            config = await self.services.config.durable(draft)
             undo.push_async_callback(self._forget, plan)
+            config = await self.services.config.durable(draft)
             await devices.assemble_disks(self.services, config, filled, self.warn)
             undo.push_async_callback(devices.shutdown_disks, self.services, config, filled, self.warn)
             if plan.disks and not self.op.no_install and self.op.os_type:
@@ -257,7 +257,7 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
             admin_state=AdminState.DOWN,
             nics=nics,
             disks=tuple(disk.uuid for disk in disks if disk.uuid),
-            disks_active=bool(disks),
+            disks_active=False,
             tags=frozenset(Tag(tag) for tag in self.op.tags),
         )
         reserve.instance_name(instance.name)

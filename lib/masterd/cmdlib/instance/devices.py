@@ -33,7 +33,7 @@ def file_directories(disks: Sequence[Disk]) -> list[str]:
 
 
 async def create_directories(
-    services: Services, config: Config, instance: FilledInstance, undo: AsyncExitStack
+    services: Services, config: Config, instance: FilledInstance, undo: AsyncExitStack, warn: Warn
 ) -> None:
     """Make the directories of file-like disks on the primary node; removed when `undo` unwinds.
 
@@ -43,7 +43,7 @@ async def create_directories(
     for directory in file_directories(instance.disks_info):
         answer = await services.rpc.call(node, p.file_storage_dir_create, directory)
         answer.unwrap(f"make the directory of instance {instance.name}")
-        undo.push_async_callback(services.rpc.call, node, p.file_storage_dir_remove, directory)
+    undo.push_async_callback(remove_directories, services, node, instance.disks_info, warn)
 
 
 async def remove_directories(services: Services, node: Node, disks: Sequence[Disk], warn: Warn) -> None:
@@ -54,20 +54,23 @@ async def remove_directories(services: Services, node: Node, disks: Sequence[Dis
             warn(f"cannot remove directory {directory} on node {node.name}: {answer.failure}")
 
 
-async def create_disks(services: Services, config: Config, instance: FilledInstance, undo: AsyncExitStack) -> None:
+async def create_disks(
+    services: Services, config: Config, instance: FilledInstance, undo: AsyncExitStack, warn: Warn
+) -> None:
     """Create all disks on all their nodes; what was created is removed when `undo` unwinds.
 
     Raises OpExecError naming disk and node.
     """
-    await create_directories(services, config, instance, undo)
+    await create_directories(services, config, instance, undo, warn)
     for disk in instance.disks_info:
+        # Before: a call whose answer is lost may have made it. A node removes only what is this very disk.
+        undo.push_async_callback(remove_disks, services, config, instance, warn, [disk])
         for node in config.holders_of(disk):
             primary = node.uuid == instance.primary_node
             answer = await services.rpc.call(
                 node, p.blockdev_create, disk, disk.size, instance.name, primary, text_of(instance), False
             )
             answer.unwrap(f"create {disk.iv_name} of instance {instance.name}")
-            undo.push_async_callback(services.rpc.call, node, p.blockdev_remove, disk)
 
 
 async def assemble_disks(

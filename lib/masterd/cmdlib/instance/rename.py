@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import posixpath
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 from ganeti import errors
@@ -19,6 +22,7 @@ from ganeti.masterd.cmdlib.instance.common import (
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import Level
 from ganeti.model.objects.disk import Disk
+from ganeti.model.objects.instance import Instance
 from ganeti.model.opcodes.instance import OpInstanceRename
 from ganeti.model.params.fill import fill_instance
 from ganeti.model.scalars import InstanceName, NodeName
@@ -61,24 +65,42 @@ class LUInstanceRename(LogicalUnit[OpInstanceRename, Renaming]):
     async def execute(self, plan: Renaming) -> InstanceName:
         instance, primary = plan.placed.instance, plan.placed.primary
         new_name = InstanceName(self.op.new_name)
-        if plan.moved:
-            answer = await self.services.rpc.call(
-                primary, p.blockdev_rename, [(old, new.logical_id) for old, new in plan.moved]
-            )
-            answer.unwrap(f"rename the disks of instance {instance.name}")
-            old = [disk for disk, _new in plan.moved]
-            await devices.remove_directories(self.services, primary, old, self.warn)
-        with self.services.config.update() as draft:
-            draft.instances[instance.uuid] = replace(instance, name=new_name)
-            for _old, new in plan.moved:
-                if new.uuid:
-                    draft.disks[new.uuid] = new
-        config = await self.services.config.durable(draft)
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self._put_back, plan)
+            if plan.moved:
+                renaming = asyncio.ensure_future(self.services.rpc.call(primary, p.blockdev_rename, _pairs(plan.moved)))
+                try:
+                    answer = await asyncio.shield(renaming)
+                finally:
+                    await renaming  # also when the job is killed: what is under way could follow what undoes it
+                answer.unwrap(f"rename the disks of instance {instance.name}")
+            config = await self._record(replace(instance, name=new_name), [new for _old, new in plan.moved])
+            undo.pop_all()
+        await devices.remove_directories(self.services, primary, [old for old, _new in plan.moved], self.warn)
         renamed = config.instances[instance.uuid]
         if instance.disks and instance.os:
             await self._tell_os(config, plan, instance.name)
         self.info(f"instance {instance.name} is now {renamed.name}")
         return new_name
+
+    async def _record(self, instance: Instance, disks: Iterable[Disk]) -> Config:
+        with self.services.config.update() as draft:
+            draft.instances[instance.uuid] = instance
+            for disk in disks:
+                if disk.uuid:
+                    draft.disks[disk.uuid] = disk
+        return await self.services.config.durable(draft)
+
+    async def _put_back(self, plan: Renaming) -> None:
+        """Have the old names in the configuration, then on the node; those that are still there stay."""
+        await self._record(plan.placed.instance, [old for old, _new in plan.moved])
+        if plan.moved:
+            back = _pairs([(new, old) for old, new in plan.moved])
+            answer = await self.services.rpc.call(plan.placed.primary, p.blockdev_rename, back)
+            if not answer.ok:
+                self.warn(f"cannot give the disks their old names on node {answer.node}: {answer.failure}")
+            new = [disk for _old, disk in plan.moved]
+            await devices.remove_directories(self.services, plan.placed.primary, new, self.warn)
 
     async def _tell_os(self, config: Config, plan: Renaming, old_name: InstanceName) -> None:
         """Run the rename script; its failure leaves the instance renamed."""
@@ -93,6 +115,10 @@ class LUInstanceRename(LogicalUnit[OpInstanceRename, Renaming]):
             self.warn(f"{err} (the instance is renamed in Ganeti)")
         finally:
             await devices.shutdown_disks(self.services, config, filled, self.warn)
+
+
+def _pairs(moved: Iterable[tuple[Disk, Disk]]) -> list[tuple[Disk, Sequence[object]]]:
+    return [(old, new.logical_id) for old, new in moved]
 
 
 def _renamed(disk: Disk, old_name: InstanceName, new_name: InstanceName) -> Disk:
