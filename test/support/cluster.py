@@ -62,6 +62,10 @@ class Cluster:
         """Name of the master, as the first node knows it."""
         return files.read_text(self.paths(1).ssconf_file("master_node")).strip()
 
+    def has_master(self) -> bool:
+        """Tell whether there is a cluster yet."""
+        return os.path.exists(self.paths(1).ssconf_file("master_node"))
+
     def cmd(self, *argv: str, node: str | int | None = None, timeout: float = TIMEOUT) -> RunResult:
         """Run a command on the master or on a node: `.exit_code`, `.stdout`, `.stderr`."""
         wrapper = os.path.join(self.directory, "cmd") if node is None else os.path.join(self.paths(node).root, "cmd")
