@@ -5,9 +5,11 @@ Every function acts on what it is given and changes no configuration.
 
 from __future__ import annotations
 
+import asyncio
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from typing import Any, TypeVar
 
 from ganeti import errors
 from ganeti.errors import ECode
@@ -21,9 +23,22 @@ from ganeti.model.scalars import MiB
 from ganeti.rpc import procedures as p
 
 Warn = Callable[[str], None]
+T = TypeVar("T")
 
 #: templates whose disks are files, in a directory of the instance
 FILE_LIKE = (DiskTemplate.FILE, DiskTemplate.SHAREDFILE)
+
+
+async def to_the_end(call: Coroutine[Any, Any, T]) -> T:
+    """Make a call that is to be undone if the job is killed, and only then let it be killed.
+
+    A call that nobody waits for goes on, and could come after what undoes it.
+    """
+    calling = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(calling)
+    finally:
+        await calling
 
 
 def file_directories(disks: Sequence[Disk]) -> list[str]:
@@ -40,10 +55,10 @@ async def create_directories(
     Raises OpExecError.
     """
     node = config.nodes[instance.primary_node] if instance.primary_node else config.master
-    for directory in file_directories(instance.disks_info):
-        answer = await services.rpc.call(node, p.file_storage_dir_create, directory)
-        answer.unwrap(f"make the directory of instance {instance.name}")
     undo.push_async_callback(remove_directories, services, node, instance.disks_info, warn)
+    for directory in file_directories(instance.disks_info):
+        answer = await to_the_end(services.rpc.call(node, p.file_storage_dir_create, directory))
+        answer.unwrap(f"make the directory of instance {instance.name}")
 
 
 async def remove_directories(services: Services, node: Node, disks: Sequence[Disk], warn: Warn) -> None:
@@ -67,9 +82,10 @@ async def create_disks(
         undo.push_async_callback(remove_disks, services, config, instance, warn, [disk])
         for node in config.holders_of(disk):
             primary = node.uuid == instance.primary_node
-            answer = await services.rpc.call(
+            creating = services.rpc.call(
                 node, p.blockdev_create, disk, disk.size, instance.name, primary, text_of(instance), False
             )
+            answer = await to_the_end(creating)
             answer.unwrap(f"create {disk.iv_name} of instance {instance.name}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import posixpath
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -68,11 +67,8 @@ class LUInstanceRename(LogicalUnit[OpInstanceRename, Renaming]):
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._put_back, plan)
             if plan.moved:
-                renaming = asyncio.ensure_future(self.services.rpc.call(primary, p.blockdev_rename, _pairs(plan.moved)))
-                try:
-                    answer = await asyncio.shield(renaming)
-                finally:
-                    await renaming  # also when the job is killed: what is under way could follow what undoes it
+                renaming = self.services.rpc.call(primary, p.blockdev_rename, _pairs(plan.moved))
+                answer = await devices.to_the_end(renaming)
                 answer.unwrap(f"rename the disks of instance {instance.name}")
             config = await self._record(replace(instance, name=new_name), [new for _old, new in plan.moved])
             undo.pop_all()
