@@ -293,9 +293,4 @@ class Distribution:
                 del self.behind[name]
 
 
-def _is_there(path: str, here: Mapping[str, str], there: Mapping[str, str]) -> bool:
-    name = os.path.basename(path)
-    return there.get(name) == here[name]
-
-
 _WHAT = ("config", "ssconf", "queue")

@@ -194,18 +194,19 @@ def _names_of(what: QueryResource, config: Config) -> Sequence[str]:
 
 
 def _full_name(what: QueryResource, name: str, known: Sequence[str]) -> str:
-    found = text.match_name(name, known)
-    if found is None:
+    found = text.matching_names(name, known)
+    if len(found) > 1:
+        raise errors.OpPrereqError(f"{what} name {name!r} is not unique: {', '.join(found)}", ECode.INVAL)
+    if not found:
         raise errors.OpPrereqError(f"{what} {name!r} is not known", ECode.NOENT)
-    return found
+    return found[0]
 
 
 def _only(query: Query[Any], known: Sequence[str]) -> Collection[str] | None:
-    """Return the full names of those a query asks for, None when it must look at all."""
+    """Return the full names of those a query may ask for, None when it must look at all; the filter decides."""
     if query.names is None:
         return None
-    found = (text.match_name(name, known) for name in query.names)
-    return {name for name in found if name is not None}
+    return {full for name in query.names for full in text.matching_names(name, known)}
 
 
 def _job_query(fields: tuple[str, ...]) -> Query[Any]:

@@ -1,0 +1,62 @@
+"""A query for names finds those that are meant, short names too."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ganeti import errors
+from ganeti.masterd.config.snapshot import Config
+from ganeti.masterd.queries import Queries
+from ganeti.model.enums import QueryResource
+from ganeti.utils import text
+from test.support.config import make_config, make_instance
+
+
+class _Store:
+    """Holds a configuration, which is all that is asked of it."""
+
+    def __init__(self, config: Config) -> None:
+        self.current = config
+
+
+def queries_of(names: list[str]) -> Queries:
+    config = make_config(instances=[make_instance(number, name=name) for number, name in enumerate(names)])
+    return Queries(_Store(config), None)  # type: ignore[arg-type]  # no node is asked
+
+
+def found(queries: Queries, qfilter: object) -> list[object]:
+    answer = asyncio.run(queries.query("instance", ["name"], qfilter))
+    return sorted(str(value) for ((_, value),) in answer["data"])
+
+
+words = st.lists(st.text(alphabet="aB", min_size=1, max_size=2), min_size=1, max_size=3).map(".".join)
+
+
+@given(st.lists(words, max_size=6, unique=True), st.lists(words, min_size=1, max_size=3))
+def test_looking_by_name_is_only_quicker(names: list[str], asked: list[str]) -> None:
+    queries = queries_of(names)
+    by_name: list[object] = ["|", *(["=", "name", word] for word in asked)]
+
+    meant = {name for word in asked for name in text.matching_names(word, names)}
+    assert found(queries, by_name) == sorted(meant)
+    # A filter sees one row at a time: it cannot know that another has exactly the name.
+    assert meant <= set(found(queries, ["&", by_name]))
+    if not meant & set(asked):
+        assert found(queries, by_name) == found(queries, ["&", by_name])
+
+
+def test_a_short_name_of_two_finds_both() -> None:
+    queries = queries_of(["web1.example.com", "web1.example.org", "db.example.com"])
+
+    assert found(queries, ["=", "name", "web1"]) == ["web1.example.com", "web1.example.org"]
+
+
+def test_where_one_must_be_meant_a_name_of_two_is_refused_with_both() -> None:
+    queries = queries_of(["web1.example.com", "web1.example.org"])
+
+    with pytest.raises(errors.OpPrereqError, match=r"'web1' is not unique: web1\.example\.com, web1\.example\.org"):
+        asyncio.run(queries.named(QueryResource.INSTANCE, ["web1"], ["name"]))
