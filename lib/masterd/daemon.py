@@ -116,9 +116,10 @@ class MasterDaemon:
 
     async def run(self, sockets: Sequence[str], stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """Serve clients at `sockets` until `stop` is set; `ready` is called once they are answered."""
+        # Before there are tasks: what keeps the daemon from starting is raised as it is, not in a group.
+        await self.queue.start(self.processor.execute)
+        await self.luxi.start(sockets)
         async with asyncio.TaskGroup() as tasks:
-            await self.queue.start(self.processor.execute)
-            await self.luxi.start(sockets)
             # Nodes may have missed what the last master daemon wrote before it ended.
             sending = tasks.create_task(self._begin_as_master())
             catching_up = tasks.create_task(self.distribution.run())

@@ -33,8 +33,7 @@ class Loaded(NamedTuple):
 def read_config(path: str) -> Loaded:
     """Return the configuration in a file, brought to the present version.
 
-    Raises ConfigurationError naming the file and what to do; ConfigVersionMismatch
-    if the file is of a version that cannot be read.
+    Raises ConfigurationError naming the file and what to do.
     """
     try:
         text = files.read_file(path)
@@ -67,6 +66,11 @@ def parse_config(text: bytes, path: str) -> Loaded:
         raise errors.ConfigurationError(f"cannot load the configuration {path}: it names no version; {_REMEDY}")
     try:
         config = Config.from_data(ConfigData.from_wire(upgrade(data)))
-    except errors.ParameterError as err:
+        assert config.master  # a configuration without one can do nothing
+    except errors.ConfigVersionMismatch as err:
+        raise errors.ConfigurationError(
+            f"cannot load the configuration {path}: {err}; start the release that wrote it"
+        ) from err
+    except (errors.ParameterError, errors.ConfigurationError) as err:
         raise errors.ConfigurationError(f"cannot load the configuration {path}: {err}; {_REMEDY}") from err
     return Loaded(config, text, version)

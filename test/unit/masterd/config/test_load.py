@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganeti.errors import ConfigurationError, ConfigVersionMismatch
+from ganeti.errors import ConfigurationError
 from ganeti.masterd.config.initial import config_text
 from ganeti.masterd.config.load import parse_config, read_config
 from ganeti.masterd.config.verify import verify
@@ -55,8 +55,16 @@ def test_damaged_file_is_named_with_what_to_do(text, reason):
 
 @pytest.mark.parametrize("version", [2060000, 3020000, 99])
 def test_version_that_cannot_be_read_is_named(version):
-    with pytest.raises(ConfigVersionMismatch, match=f"of version {version}, this is version 3010000"):
+    with pytest.raises(ConfigurationError, match=f"config.data: .*of version {version}, this is version 3010000"):
         parse_config(damaged(version=version), "config.data")
+
+
+def test_configuration_without_its_master_is_refused():
+    data = json.loads(GOOD)
+    data["cluster"]["master_node"] = "11111111-2222-4333-8444-555555555555"
+
+    with pytest.raises(ConfigurationError, match=r"config\.data: cannot find the master: .*highest serial_no"):
+        parse_config(json.dumps(data).encode(), "config.data")
 
 
 def test_missing_file_is_named(tmp_path):
