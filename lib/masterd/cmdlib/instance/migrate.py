@@ -27,12 +27,16 @@ REPORT_EVERY = 10.0
 
 
 class Migration(NamedTuple):
-    """The instance where it is, where it goes, and how; `failover` replaces the migration of a stopped one."""
+    """The instance where it is, where it goes, and how; `failover` replaces the migration of a stopped one.
+
+    `memory` is what it must be shrunk to, to fit on the target; None leaves it as it is.
+    """
 
     source: Placed
     target: Node
     live: bool
     failover: bool
+    memory: MiB | None = None
 
 
 class End(NamedTuple):
@@ -79,8 +83,8 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
                 f"cannot migrate instance {instance.name}: {migratable.failure} (--allow-failover fails it over)",
                 ECode.STATE,
             )
-        await self._check_memory(source, target)
-        return Migration(source, target, self._live(source), not migratable.ok)
+        memory = await self._memory(source, target)
+        return Migration(source, target, self._live(source), not migratable.ok, memory)
 
     def hooks(self, plan: Migration, config: Config) -> HookRun:
         env = {
@@ -119,7 +123,11 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
                 ECode.INVAL,
             )
 
-    async def _check_memory(self, source: Placed, target: Node) -> None:
+    async def _memory(self, source: Placed, target: Node) -> MiB | None:
+        """Return what the instance must be shrunk to, None if it fits as it is.
+
+        Raises OpPrereqError when it does not fit in any way.
+        """
         answer = await self.services.rpc.call(
             source.primary,
             p.instance_info,
@@ -132,12 +140,9 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
         free = await devices.free_memory(self.services, target, source.on_node)
         least = backend(source.on_node.beparams).minmem
         if wanted <= free:
-            return
+            return None
         if self.op.allow_runtime_changes and least <= free:
-            self.info(f"taking memory from instance {source.instance.name}: {wanted} MiB to {free} MiB")
-            balloon = await self.services.rpc.call(source.primary, p.instance_balloon_memory, source.on_node, MiB(free))
-            balloon.unwrap(f"shrink the memory of instance {source.instance.name}")
-            return
+            return MiB(free)
         raise errors.OpPrereqError(
             f"cannot migrate instance {source.instance.name}: it uses {wanted} MiB of memory,"
             f" node {target.name} has {free} MiB free",
@@ -162,6 +167,12 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
         rpc, source, target, filled = self.services.rpc, plan.source.primary, plan.target, plan.source.on_node
         name = plan.source.instance.name
         config = self.services.config.current
+        if plan.memory is not None:
+            self.info(
+                f"shrinking the memory of instance {name} to {plan.memory} MiB, which node {target.name} has free"
+            )
+            shrunk = await rpc.call(source, p.instance_balloon_memory, filled, plan.memory)
+            shrunk.unwrap(f"shrink the memory of instance {name}")
         info = (await rpc.call(source, p.migration_info, filled)).unwrap(f"describe instance {name} for its move")
         await devices.assemble_disks_on(self.services, target, filled)
         accepted = await rpc.call(target, p.accept_instance, filled, info, target.primary_ip)
