@@ -24,7 +24,7 @@ from ganeti.model.objects.instance import Instance
 from ganeti.model.objects.node import Node
 from ganeti.model.objects.nodegroup import NodeGroup
 from ganeti.model.opcodes.base import OpCode
-from ganeti.model.scalars import GroupName, InstanceName, JobId, NodeName
+from ganeti.model.scalars import GroupName, InstanceName, JobId, NodeName, Uuid
 
 O = TypeVar("O", bound=OpCode)  # noqa: E741 - the opcode
 P = TypeVar("P")
@@ -179,6 +179,19 @@ def get_node(config: Config, name: NodeName) -> Node:
     if node is None:
         raise errors.OpPrereqError(f"node {name} is not known", ECode.NOENT)
     return node
+
+
+def node_of(config: Config, name: NodeName | None, uuid: Uuid | None) -> Node | None:
+    """Return the node given by name, uuid or both; None when neither is given.
+
+    Raises OpPrereqError if it does not exist, or they are two nodes.
+    """
+    node = get_node(config, name) if name else None
+    if uuid and uuid not in config.nodes:
+        raise errors.OpPrereqError(f"node {uuid} is not known", ECode.NOENT)
+    if node and uuid and node.uuid != uuid:
+        raise errors.OpPrereqError(f"uuid {uuid} is not the one of node {name}, {node.uuid}", ECode.INVAL)
+    return config.nodes[uuid] if uuid else node
 
 
 def get_group(config: Config, name: GroupName) -> NodeGroup:

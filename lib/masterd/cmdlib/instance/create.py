@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ganeti import errors
 from ganeti.errors import ECode
-from ganeti.masterd.cmdlib.base import ALL, HookRun, Locks, LogicalUnit, get_node, need_online
+from ganeti.masterd.cmdlib.base import ALL, HookRun, Locks, LogicalUnit, get_node, need_online, node_of
 from ganeti.masterd.cmdlib.instance import build, devices, osinstall
 from ganeti.masterd.cmdlib.instance.common import as_text, instance_env
 from ganeti.masterd.config.snapshot import Config
@@ -23,9 +23,18 @@ from ganeti.model.params.fill import fill_beparams, fill_hvparams, fill_instance
 from ganeti.model.params.hv import check_filled_hvparams, check_hvparams, check_no_globals
 from ganeti.model.scalars import InstanceName, NodeName, OsName, Tag
 from ganeti.rpc import procedures as p
-from ganeti.schema import replace
+from ganeti.schema import fields_of, replace
 
 SUPPORTED_TEMPLATES = (DiskTemplate.DISKLESS, *devices.FILE_LIKE)
+
+#: fields that need parts of later versions
+_UNSUPPORTED = frozenset(
+    (
+        *("forthcoming", "commit", "instance_communication", "snode", "snode_uuid", "compress"),
+        *("src_node", "src_node_uuid", "src_path", "source_handshake", "source_instance_name", "source_x509_ca"),
+        *("source_shutdown_timeout", "helper_startup_timeout", "helper_shutdown_timeout"),
+    )
+)
 
 
 class Creation(NamedTuple):
@@ -134,11 +143,16 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
     def _refuse_unsupported(self) -> None:
         if self.op.mode != CreateMode.CREATE:
             raise errors.OpPrereqError(f"mode: {self.op.mode} is not supported by this version", ECode.INVAL)
-        for name in ("forthcoming", "commit", "instance_communication"):
-            if getattr(self.op, name):
-                raise errors.OpPrereqError(f"{name}: not supported by this version", ECode.INVAL)
-        if self.op.pnode and self.op.iallocator:
+        for field in fields_of(OpInstanceCreate):
+            if field.name in _UNSUPPORTED and getattr(self.op, field.name) != field.default:
+                raise errors.OpPrereqError(f"{field.name}: not supported by this version", ECode.INVAL)
+        if not self.op.pnode and not self.op.pnode_uuid:
+            return
+        if self.op.iallocator:
             raise errors.OpPrereqError("give either a node or an allocator, not both", ECode.INVAL)
+        for name in ("group_name", "opportunistic_locking"):
+            if getattr(self.op, name):
+                raise errors.OpPrereqError(f"{name}: only an allocator chooses, and a node is given", ECode.INVAL)
 
     def _check_new(self, config: Config) -> None:
         name = self.op.instance_name
@@ -157,8 +171,9 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
             )
         if template not in SUPPORTED_TEMPLATES:
             raise errors.OpPrereqError(f"disk template {template} is not supported by this version", ECode.INVAL)
-        if template == DiskTemplate.DISKLESS and self.op.disks:
-            raise errors.OpPrereqError("disks: a diskless instance has none", ECode.INVAL)
+        for field in ("disks", "file_driver", "file_storage_dir"):
+            if template == DiskTemplate.DISKLESS and getattr(self.op, field):
+                raise errors.OpPrereqError(f"{field}: a diskless instance has no disks", ECode.INVAL)
         if template != DiskTemplate.DISKLESS and not self.op.disks:
             raise errors.OpPrereqError(f"disks: an instance of template {template} needs at least one", ECode.INVAL)
         if len(self.op.disks) > build.MAX_DISKS:
@@ -191,12 +206,8 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
         return hvparams, beparams
 
     async def _choose_node(self, config: Config, template: DiskTemplate) -> Node:
-        name = self.op.pnode
-        if not name and self.op.pnode_uuid and self.op.pnode_uuid in config.nodes:
-            name = NodeName(config.nodes[self.op.pnode_uuid].name)
-        if name:
-            node = get_node(config, name)
-        else:
+        node = node_of(config, self.op.pnode, self.op.pnode_uuid)
+        if node is None:
             names = await self.services.allocator.place(config, self.op, self._candidates())
             node = get_node(config, names[0])
             self.info(f"allocator chose node {node.name} for instance {self.op.instance_name}")

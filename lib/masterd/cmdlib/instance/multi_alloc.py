@@ -35,6 +35,8 @@ class LUInstanceMultiAlloc(LogicalUnit[OpInstanceMultiAlloc, Allocation]):
 
     async def check(self, config: Config) -> Allocation:
         names = [op.instance_name for op in self.op.instances]
+        if self.op.opportunistic_locking:
+            raise errors.OpPrereqError("opportunistic_locking: not supported for several instances", ECode.INVAL)
         if not names:
             raise errors.OpPrereqError("instances: at least one is needed", ECode.INVAL)
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -50,7 +52,13 @@ class LUInstanceMultiAlloc(LogicalUnit[OpInstanceMultiAlloc, Allocation]):
             raise errors.OpPrereqError(f"instance {taken[0]} exists already", ECode.EXISTS)
         chosen, failed = await self.services.allocator.place_all(config, self.op.instances, self.op.iallocator)
         placed = [
-            replace(op, pnode=NodeName(chosen[op.instance_name][0]), iallocator=None)
+            replace(
+                op,
+                pnode=NodeName(chosen[op.instance_name][0]),
+                iallocator=None,
+                group_name=None,
+                opportunistic_locking=False,  # it has chosen
+            )
             for op in self.op.instances
             if op.instance_name in chosen
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ganeti import errors
 from ganeti.errors import ECode
-from ganeti.masterd.cmdlib.base import get_node, need_online
+from ganeti.masterd.cmdlib.base import get_node, need_online, node_of
 from ganeti.masterd.cmdlib.instance.common import Placed
 from ganeti.masterd.config.draft import Draft
 from ganeti.masterd.config.snapshot import Config
@@ -51,11 +51,10 @@ async def choose_target(
             f"cannot {act} instance {plan.instance.name}: its disks ({template}) are only on node {plan.primary.name}",
             ECode.STATE,
         )
-    if target_node or target_uuid:
-        target = get_node(config, target_node) if target_node else config.nodes.get(target_uuid or Uuid(""))
-        if target is None:
-            raise errors.OpPrereqError(f"node {target_uuid} is not known", ECode.NOENT)
-    else:
+    target = node_of(config, target_node, target_uuid)
+    if target is not None and iallocator:
+        raise errors.OpPrereqError("give either a node or an allocator, not both", ECode.INVAL)
+    if target is None:
         names = await services.allocator.relocate(config, plan.instance, iallocator)
         target = get_node(config, names[0])
     if target.uuid == plan.primary.uuid:
