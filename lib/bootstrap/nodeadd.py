@@ -80,14 +80,15 @@ def wait_until_answers(paths: Paths, node: Address, timeout: float = ANSWER_TIME
 
 
 def _set_up(paths: Paths, name: NodeName, options: JoinOptions) -> None:
-    setup = _setup_for(paths, name, options.force_join)
+    setup = setup_for(paths, name, options.force_join)
     if paths.is_virtual:
         _apply_virtual(paths, setup)
     else:
         ssh.run_node_setup(name, setup, options.ssh_key_check, options.ssh_port)
 
 
-def _setup_for(paths: Paths, name: NodeName, force_join: bool) -> nodesetup.NodeSetup:
+def setup_for(paths: Paths, name: NodeName, force_join: bool) -> nodesetup.NodeSetup:
+    """Return all that a machine is given to become a node of this cluster."""
     server = files.read_file(paths.server_cert)
     return nodesetup.NodeSetup(
         node_name=name,

@@ -204,7 +204,7 @@ def test_the_set_up_goes_to_the_other_side_on_its_input(tmp_path: object) -> Non
     ssh.run_node_setup("node2.example.com", a_setup(), key_check=True, port=2222, ssh=[program])
 
     arguments = files.read_text(f"{program}.args")
-    assert "-p 2222" in arguments and "StrictHostKeyChecking=ask" in arguments
+    assert "-p 2222" in arguments and "StrictHostKeyChecking=yes" in arguments
     assert arguments.split()[-2:] == ["root@node2.example.com", f"{_autoconf.TOOLSDIR}/node-setup"]
     assert "secret" not in arguments
     assert NodeSetup.from_wire(json.loads(files.read_file(f"{program}.input"))) == a_setup()
