@@ -377,6 +377,20 @@ def test_a_job_made_by_a_job_inherits_what_it_has_not_of_its_own(tmp_path: objec
     assert (second.priority, second.debug_level, second.comment, second.reason) == (-10, 2, "own", reason)
 
 
+@pytest.mark.parametrize(("answer", "complaints"), [(None, 0), ("nobody expects this", 1)])
+def test_an_answer_of_a_wrong_type_is_ours_to_hear_of_and_fails_no_job(
+    tmp_path: object, caplog: pytest.LogCaptureFixture, answer: object, complaints: int
+) -> None:
+    class Answering(Unit):
+        async def execute(self, plan: str) -> object:
+            return answer
+
+    bench = Bench(tmp_path, Answering)
+
+    assert bench.run(OpTestDummy(result=None)) == answer
+    assert [record.levelname for record in caplog.records] == ["ERROR"] * complaints
+
+
 # --- what every unit has ----------------------------------------------------------------------------
 
 
