@@ -63,7 +63,7 @@ def run_steps(options: Options, began: float, program: str) -> None:
             grow.clear_half_made(directory)
             _call(directory, "start-all", "-q")
         with steps.next("cluster") as note:
-            made = grow.initialise(directory, lambda line: None)
+            made = grow.initialise(directory, lambda line: None, grow.RUNNING_JOBS)
             note("" if made else "is there")
             grow.settle(directory)
         with steps.next("nodes") as note:

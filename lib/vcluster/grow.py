@@ -31,6 +31,8 @@ from ganeti.vcluster.setup import read_layout
 NODE_BATCH = 25
 #: jobs submitted in one call
 JOB_BATCH = 500
+#: what is started on a virtual node is no load; what runs at the same time shares its writes and messages
+RUNNING_JOBS = 100
 #: seconds a question for changes of a job may be kept
 PATIENCE = 60.0
 #: seconds to wait for jobs somebody else began
@@ -99,15 +101,17 @@ def clear_half_made(directory: str) -> None:
         files.remove_file(path)
 
 
-def initialise(directory: str, tell: Tell) -> bool:
+def initialise(directory: str, tell: Tell, running_jobs: int | None = None) -> bool:
     """Make a cluster of the first node unless there is one; return whether it was made.
+
+    `running_jobs` may run at a time, None for as many as in any cluster.
 
     Raises GenericError, OSError; then nothing is left of it.
     """
     paths = master_of(directory)
     if os.path.exists(paths.config_file):
         return False
-    init_cluster(paths, _init_options(read_layout(directory).cluster_name), tell)
+    init_cluster(paths, _init_options(read_layout(directory).cluster_name, running_jobs), tell)
     with Client(paths.master_socket) as client:
         _finish(client, _submit(client, [[OpClusterPostInit()]]), lambda done: None)
     return True
@@ -196,7 +200,7 @@ def node_memory(nodes: int, instances: int, least: int) -> int:
     return max(least, 2 * MEMORY * -(-instances // nodes))
 
 
-def _init_options(cluster_name: str) -> InitOptions:
+def _init_options(cluster_name: str, running_jobs: int | None) -> InitOptions:
     return InitOptions(
         cluster_name=cluster_name,
         enabled_hypervisors=[HypervisorName.FAKE],
@@ -210,6 +214,7 @@ def _init_options(cluster_name: str) -> InitOptions:
             "modify_etc_hosts": False,
             "modify_ssh_setup": False,
             "default_iallocator": "most-free",
+            "max_running_jobs": running_jobs,
             # asks for no bridge, which a virtual node could not have
             "nicparams": {"mode": "openvswitch"},
         },

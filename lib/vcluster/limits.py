@@ -9,7 +9,7 @@ from ganeti import errors
 from ganeti.utils import files
 
 #: of a node that works, with what it shares; the master and programs come on top
-MIB_PER_NODE = 14
+MIB_PER_NODE = 17
 MIB_FOR_MASTER = 250
 #: node daemon, its function server and a call
 PROCESSES_PER_NODE = 3

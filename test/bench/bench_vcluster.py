@@ -75,7 +75,7 @@ def bench(nodes: int) -> Figures:
         start = lap()
         waiting, _ = memory(cluster)
         lap()
-        grow.initialise(cluster.directory, lambda line: None)
+        grow.initialise(cluster.directory, lambda line: None, grow.RUNNING_JOBS)
         init = lap()
         grow.add_nodes(cluster.directory, cluster.nodes[:-1], lambda done: None)
         add = lap()
