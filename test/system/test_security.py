@@ -20,7 +20,7 @@ from ganeti.rpc import sync
 from ganeti.rpc.curl import CredentialFiles
 from ganeti.rpc.result import NodeResult, Phase
 from ganeti.utils import files, net, x509
-from test.support.admin import add_file, refused, remove_all
+from test.support.admin import add_file, refused, remove_all, submitted
 from test.support.cluster import Cluster
 
 SECRET = "correct-horse-battery-staple"
@@ -65,7 +65,7 @@ def test_what_holds_a_key_or_secret_is_read_by_its_owner_alone(cluster3: Cluster
 
 
 def test_modes_are_those_that_are_promised(cluster3: Cluster) -> None:
-    cluster3.ok("gnt-debug", "delay", "0.01")
+    job = JobId(submitted(cluster3, "gnt-debug delay 0.01"))
     paths = cluster3.paths(1)
     wanted = {
         paths.master_socket: 0o660,
@@ -73,7 +73,7 @@ def test_modes_are_those_that_are_promised(cluster3: Cluster) -> None:
         paths.config_file: 0o640,
         paths.log_file(daemons.MASTERD): 0o600,
         paths.log_file(daemons.NODED): 0o600,
-        paths.job_file(JobId(1)): 0o640,
+        paths.job_file(job): 0o640,
         paths.queue_dir: 0o750,
         paths.log_dir: 0o770,
     }
@@ -311,6 +311,6 @@ def test_paths_in_requests_do_not_lead_out_of_the_storage(cluster3: Cluster, tmp
     for directory in ("../../etc", "/etc", f"{tmp_path}"):
         argv = f"gnt-instance add -t file --file-storage-dir={directory} -s 1m -o noop --no-nics -n node2 -B memory=64"
         told = refused(cluster3, f"{argv} instance1")
-        assert "file" in told
+        assert "file_storage_dir: expected a plain path below" in told
 
     assert os.listdir(tmp_path) == []
