@@ -7,7 +7,6 @@ from typing import Any
 
 from ganeti.luxi import methods
 from ganeti.model.opcodes.instance import OpInstanceRemove
-from ganeti.model.scalars import InstanceName
 from ganeti.utils import json
 from test.support.cluster import Cluster
 
@@ -50,7 +49,7 @@ def remove_all(cluster: Cluster) -> None:
 
 
 def _removal(name: str) -> OpInstanceRemove:
-    return OpInstanceRemove(instance_name=InstanceName(name), shutdown_timeout=0, ignore_failures=False)
+    return OpInstanceRemove.from_wire({"instance_name": name, "shutdown_timeout": 0})
 
 
 def of_instance(cluster: Cluster, name: str, *fields: str) -> list[str]:

@@ -149,7 +149,7 @@ def test_configuration_is_whole_whenever_the_master_daemon_is_killed(cluster: Cl
         assert done["serial_no"] >= serial
         serial = done["serial_no"]
         cluster.start(daemons.MASTERD, "node1")
-        until(lambda jobs=jobs: all_final(cluster, jobs), "all jobs have ended")  # type: ignore[misc]
+        until(lambda jobs=jobs: all_final(cluster, jobs), "all jobs have ended")
 
         tags = set(cluster.ok("gnt-instance", "list-tags", "instance1").split())
         for number, status in enumerate(statuses(cluster, jobs)):
@@ -158,7 +158,7 @@ def test_configuration_is_whole_whenever_the_master_daemon_is_killed(cluster: Cl
     cluster.ok("gnt-cluster", "verify")
     for node in ("node2", "node3"):
         until(
-            lambda node=node: (  # type: ignore[misc]
+            lambda node=node: (
                 files.read_file(cluster.paths(node).config_file) == files.read_file(cluster.paths(1).config_file)
             ),
             f"{node} has caught up",
@@ -216,7 +216,7 @@ def test_what_a_killed_master_daemon_leaves_does_not_keep_it_from_starting(clust
     paths = cluster.paths(1)
     cluster.kill_master()
     assert os.path.exists(paths.master_socket) and os.path.exists(paths.pid_file(daemons.MASTERD))
-    for path in (paths.config_file, paths.queue_serial, paths.job_file(1)):  # type: ignore[arg-type]
+    for path in (paths.config_file, paths.queue_serial, paths.job_file(1)):
         files.write_file(f"{path}.half-written.new", "junk", durable=False)
 
     cluster.start(daemons.MASTERD, "node1")
@@ -308,7 +308,7 @@ def test_changes_are_acknowledged_while_a_candidate_is_down_and_reach_it_later(c
     assert b"while-down" in files.read_file(cluster.paths("node2").config_file)
     cluster.start(daemons.NODED, "node3")
     until(lambda: b"while-down" in files.read_file(cluster.paths("node3").config_file), "node3 has caught up", BOUND)
-    until(lambda: os.path.exists(cluster.paths("node3").job_file(job)), "node3 has the job", BOUND)  # type: ignore[arg-type]
+    until(lambda: os.path.exists(cluster.paths("node3").job_file(job)), "node3 has the job", BOUND)
     cluster.ok("gnt-cluster", "remove-tags", "while-down")
 
 
