@@ -13,7 +13,8 @@ import ctypes
 import logging
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ganeti import _autoconf, errors
 from ganeti.clock import SystemClock
@@ -29,7 +30,7 @@ from ganeti.procedure import table_of
 from ganeti.rpc import procedures
 from ganeti.rpc.transport import DEFAULT_PORT
 from ganeti.utils import log as logs
-from ganeti.utils import process
+from ganeti.utils import net, process
 
 log = logging.getLogger(__name__)
 
@@ -86,10 +87,20 @@ def wait_for_cluster(paths: Paths, options: Options, ready: Callable[[], None]) 
     ready()
     log.info("this node belongs to no cluster: waiting for %s", certificate)
     # Whoever adds the node says so with SIGHUP; looking now and then is for when that got lost.
-    while not os.path.exists(certificate):
-        signal.sigtimedwait({signal.SIGHUP}, _LOOK_EVERY)
+    with _held(options.bind, options.port):
+        while not os.path.exists(certificate):
+            signal.sigtimedwait({signal.SIGHUP}, _LOOK_EVERY)
     log.info("this node belongs to a cluster now")
     return lambda: None
+
+
+@contextlib.contextmanager
+def _held(address: str, port: int) -> Iterator[None]:
+    """Hold an address without listening: a new virtual cluster that looks for free ones finds it taken."""
+    with socket.socket(net.ip_family(address) or socket.AF_INET) as holder:
+        with contextlib.suppress(OSError):  # held by connections that have ended a moment ago
+            holder.bind((address, port))
+        yield
 
 
 async def _run(

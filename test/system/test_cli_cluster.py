@@ -291,6 +291,13 @@ def cluster_never(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]
         yield cluster
 
 
+def test_addresses_of_nodes_that_wait_for_a_cluster_are_taken(cluster_never: Cluster) -> None:
+    for node in cluster_never.nodes:
+        address = net.look_up(node, cluster_never.paths(1)).ip
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server((address, daemons.DEFAULT_NODED_PORT)).close()
+
+
 def test_node_of_no_cluster_says_so(cluster_never: Cluster) -> None:
     for command in ("gnt-cluster info", "gnt-instance list", "gnt-cluster destroy --yes-do-it"):
         done = cluster_never.cmd(*command.split())
