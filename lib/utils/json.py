@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import simplejson
@@ -16,13 +17,23 @@ _encoder = simplejson.JSONEncoder(
 )
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is too large a number")
+    return number
+
+
+_decoder = simplejson.JSONDecoder(parse_float=_finite)  # what was read can be written again
+
+
 def loads(text: bytes | str) -> Any:
     """Return what a JSON text says.
 
     Raises ParseError.
     """
     try:
-        return simplejson.loads(text)
+        return _decoder.decode(text.decode() if isinstance(text, bytes) else text)
     except (ValueError, RecursionError) as err:
         raise errors.ParseError(f"cannot read JSON: {err}") from err
 
