@@ -125,6 +125,9 @@ class LuxiServer:
         except errors.GenericError as err:
             log.info("LUXI method %s refused: %s", method, err)
             return framing.encode_failure(err)
+        except RecursionError:
+            log.info("LUXI method %s refused: nested too deeply", method)
+            return framing.encode_failure(errors.LuxiError(f"cannot answer {method}: it is nested too deeply"))
         except Exception as err:
             log.exception("LUXI method %s ended with a bug, please report it", method)
             return framing.encode_failure(err)

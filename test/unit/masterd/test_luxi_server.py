@@ -223,6 +223,23 @@ def test_errors_of_handlers_are_encoded_and_bugs_do_not_end_the_connection() -> 
     ]
 
 
+def test_what_is_nested_too_deeply_for_a_handler_is_refused() -> None:
+    async def submit_job(ops: object) -> object:
+        def walk(value: object) -> object:
+            return [walk(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+        return walk(ops)
+
+    async def scenario() -> list[object]:
+        async with serving({"SubmitJob": submit_job}) as running:
+            peer = await running.connect()
+            peer.writer.write(b'{"method": "SubmitJob", "args": [' + b"[" * 900 + b"]" * 900 + b"]}\x03")
+            peer.ask("SubmitJob", [1])
+            return [(await peer.answer())["result"] for _ in range(2)]
+
+    assert asyncio.run(scenario()) == [["LuxiError", ["cannot answer SubmitJob: it is nested too deeply"]], [1]]
+
+
 def test_unknown_method_and_unknown_version_are_answered() -> None:
     async def scenario() -> list[object]:
         async with serving(TAGS) as running:
