@@ -236,8 +236,10 @@ class JobQueue:
     async def _take_in(self, arriving: Sequence[Job]) -> dict[JobId, errors.GenericError]:
         """Write new jobs and have them scheduled; return which could not be written, and why."""
         self._arriving += len(arriving)
-        failures = await asyncio.gather(*map(self._add, arriving))
-        self._arriving -= len(arriving)
+        try:
+            failures = await asyncio.gather(*map(self._add, arriving))
+        finally:
+            self._arriving -= len(arriving)
         written = [job for job, failure in zip(arriving, failures, strict=True) if failure is None]
         for job in written:
             self._records.add(job)

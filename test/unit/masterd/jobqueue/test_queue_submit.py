@@ -220,3 +220,17 @@ def test_client_that_goes_away_while_submitting_does_not_lose_the_job(bench):
         assert status(queue, JobId(1)) == JobStatus.SUCCESS
 
     run(scene())
+
+
+def test_job_that_no_file_can_hold_takes_no_place_in_the_queue(tmp_path):
+    bench = Bench(tmp_path, limits=Limits(unfinished=1))
+
+    async def scene():
+        queue = await bench.start()
+        with pytest.raises(ValueError, match="not JSON"):
+            await queue.submit([dummy(result=float("inf"))])
+        job = await bench.end_of(await queue.submit([dummy()]))
+
+        assert job.status == JobStatus.SUCCESS
+
+    run(scene())
