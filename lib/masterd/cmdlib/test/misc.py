@@ -19,22 +19,21 @@ from ganeti.schema_types import dump_any
 from ganeti.utils import json
 
 
-class LUTestDummy(LogicalUnit[OpTestDummy, None]):
+class LUTestDummy(LogicalUnit[OpTestDummy, Jobs]):
     """Answer, log, fail and submit jobs as told."""
 
-    async def check(self, config: Config) -> None:
-        return None
+    async def check(self, config: Config) -> Jobs:
+        wanted = enumerate(_items("submit_jobs", self.op.submit_jobs))
+        jobs = [(i, _items(f"submit_jobs[{i}]", job)) for i, job in wanted]
+        return Jobs([[registry.load(op, f"submit_jobs[{i}]") for op in job] for i, job in jobs])
 
-    async def execute(self, plan: None) -> object:
+    async def execute(self, plan: Jobs) -> object:
         messages = self.op.messages
-        for message in [messages] if isinstance(messages, str) else messages or []:  # type: ignore[attr-defined]  # any JSON
+        for message in messages if isinstance(messages, (list, tuple)) else [messages] if messages else []:
             self.call.log(LogType.MESSAGE, message)
         if self.op.fail:
             raise errors.OpExecError("opcode failed as it was asked to")
-        if isinstance(self.op.submit_jobs, Sequence) and self.op.submit_jobs:
-            jobs = [[registry.load(op, f"submit_jobs[{i}]") for op in job] for i, job in enumerate(self.op.submit_jobs)]
-            return Jobs(jobs)
-        return self.op.result
+        return plan if plan.jobs else self.op.result
 
 
 class LUTestOsParams(LogicalUnit[OpTestOsParams, None]):
@@ -100,3 +99,10 @@ class LUTestAllocator(LogicalUnit[OpTestAllocator, Mapping[str, object]]):
             }
         )
         return request.allocation(config, new, None)
+
+
+def _items(field: str, value: object) -> Sequence[object]:
+    """Return the items of a list in a field that takes any JSON; null has none."""
+    if value is not None and not isinstance(value, (list, tuple)):
+        raise errors.OpPrereqError(f"{field}: expected a list", ECode.INVAL)
+    return value or ()
