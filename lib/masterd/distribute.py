@@ -187,22 +187,28 @@ class Distribution:
         return [node for node in nodes if what not in self.behind.get(NodeName(node.name), ())]
 
     async def _send_config(self, nodes: Sequence[Node]) -> None:
-        newest = self._config
-        if newest is None:
-            return
-        target, text = self._paths.virtualize(self._paths.config_file), newest[1].decode()
-        others = self._without_me(nodes)
-        with self._sending("config", others) as free:
-            answers = await self._rpc.call_many(free, p.upload_file_single, target, text, CONFIG_MODE)
-            self._note("config", answers, newest=newest is self._config)
+        target = self._paths.virtualize(self._paths.config_file)
+        with self._sending("config", self._without_me(nodes)) as free:
+            while free and self._config is not None:
+                newest = self._config
+                answers = await self._rpc.call_many(free, p.upload_file_single, target, newest[1].decode(), CONFIG_MODE)
+                self._note("config", answers, newest=newest is self._config)
+                free = self._overtaken("config", free, answers)
 
     async def _send_ssconf(self, nodes: Sequence[Node]) -> None:
-        newest = self._ssconf
-        if not newest:
-            return
         with self._sending("ssconf", nodes) as free:
-            answers = await self._rpc.call_many(free, p.write_ssconf_files, newest)
-            self._note("ssconf", answers, newest=newest is self._ssconf)
+            while free and self._ssconf:
+                newest = self._ssconf
+                answers = await self._rpc.call_many(free, p.write_ssconf_files, newest)
+                self._note("ssconf", answers, newest=newest is self._ssconf)
+                free = self._overtaken("ssconf", free, answers)
+
+    def _overtaken(
+        self, what: str, nodes: Sequence[Node], answers: Mapping[NodeName, NodeResult[object]]
+    ) -> list[Node]:
+        """Return the nodes that took what they were sent when there was something newer already."""
+        names = {name for name, answer in answers.items() if answer.ok and what in self.behind.get(name, ())}
+        return [node for node in nodes if node.name in names]
 
     @contextlib.contextmanager
     def _sending(self, what: str, nodes: Sequence[Node]) -> Iterator[list[Node]]:
