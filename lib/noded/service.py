@@ -6,6 +6,7 @@ The function server (`ganeti.noded.function_server`) is handed in.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import signal
@@ -23,12 +24,14 @@ from ganeti.noded.options import Options
 from ganeti.noded.server import Limits, NodeServer, tls_context
 from ganeti.paths import Paths
 from ganeti.procedure import Procedure
+from ganeti.utils import files, net
 from ganeti.utils import log as logs
-from ganeti.utils import net
 
 log = logging.getLogger(__name__)
 
 _IPV6 = "10"
+#: seconds after which a write that has not ended never will
+_LEFTOVER_AGE = 300.0
 
 
 class NodeDaemon:
@@ -49,6 +52,7 @@ class NodeDaemon:
     ) -> None:
         self._options = options
         self._paths = paths
+        self._clock = clock
         self._ending = asyncio.Event()
         certificate = options.ssl_cert or paths.server_cert
         self._tls = tls_context(certificate, key=options.ssl_key or None)
@@ -65,6 +69,7 @@ class NodeDaemon:
             loop.add_signal_handler(number, self.end)
         loop.add_signal_handler(signal.SIGHUP, self._reopen_logs)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+        self._clear()
         address = self._options.bind or default_address(self._paths)
         listening = bound_socket(address, self._options.port, self._options.interface)
         await self._server.listen(listening, self._tls)
@@ -79,6 +84,12 @@ class NodeDaemon:
     def end(self) -> None:
         """Let `run` return, after ending all calls."""
         self._ending.set()
+
+    def _clear(self) -> None:
+        """Remove what writes left behind that ended with an earlier daemon; the master daemon here may be writing."""
+        for directory in (self._paths.data_dir, self._paths.queue_dir):
+            with contextlib.suppress(OSError):
+                files.remove_leftovers(directory, self._clock.time() - _LEFTOVER_AGE)
 
     def _reopen_logs(self) -> None:
         logs.reopen()

@@ -8,6 +8,7 @@ business.  Kinds do not know what they are stacked on.
 from __future__ import annotations
 
 import abc
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
@@ -119,6 +120,7 @@ class FileUnits(UnitKind):
         """Remove an empty directory; harmless when it is gone."""
         path = self._local(name, exact=False)
         try:
+            files.remove_leftovers(path, math.inf)
             os.rmdir(path)
         except FileNotFoundError:
             return

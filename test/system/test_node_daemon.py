@@ -236,6 +236,20 @@ def test_daemon_killed_during_a_call_takes_its_function_process_along(
     run(daemon, test)
 
 
+def test_daemon_clears_what_interrupted_writes_left(tmp_path: pathlib.Path) -> None:
+    paths = make_node(str(tmp_path))
+    os.makedirs(paths.queue_dir)
+    places = [os.path.join(paths.data_dir, ".new-1"), os.path.join(paths.queue_dir, ".new-2")]
+    fresh = os.path.join(paths.queue_dir, ".new-3")  # the master daemon may be writing it
+    for path in (*places, fresh):
+        pathlib.Path(path).touch()
+    for path in places:
+        os.utime(path, (1, 1))
+
+    with DaemonProcess(paths):
+        assert [path for path in (*places, fresh) if os.path.exists(path)] == [fresh]
+
+
 def test_end_of_the_daemon_answers_calls_and_leaves_no_process(daemon: DaemonProcess, tmp_path: pathlib.Path) -> None:
     async def test(master: Master) -> None:
         started = tmp_path / "pid"

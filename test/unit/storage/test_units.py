@@ -86,6 +86,16 @@ def test_directories_are_made_inside_and_removed_when_empty(node: VirtualNode) -
     assert os.listdir(node.paths.file_storage_dir) == []
 
 
+def test_directory_with_what_an_interrupted_write_left_is_removed(node: VirtualNode) -> None:
+    units = file_units(node)
+    units.execute(f"{DIRECTORY}/web1", "create")
+    files.write_file(f"{node.paths.file_storage_dir}/web1/{files.TEMPORARY_PREFIX}1", "")
+
+    units.execute(f"{DIRECTORY}/web1", "remove")
+
+    assert not os.path.exists(f"{node.paths.file_storage_dir}/web1")
+
+
 def test_allowed_directory_itself_is_never_removed(node: VirtualNode) -> None:
     with pytest.raises(errors.FileStoragePathError):
         file_units(node).execute(DIRECTORY, "remove")
