@@ -32,7 +32,8 @@ def test_text_is_compact_and_keeps_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "nan", "NaN", "[Infinity]", '{"a":1}x', "'a'", b"\xff", "[" * 100_000, "9" * 10_000, "1e999", "[-1e999]"]
+    "text",
+    ["", "{", "nan", "NaN", "[Infinity]", '{"a":1}x', "'a'", b"\xff", "[" * 100_000, "9" * 10_000, "1e999", "[-1e999]"],
 )
 def test_what_is_not_json_is_a_parse_error(text: str | bytes) -> None:
     with pytest.raises(errors.ParseError, match="cannot read JSON: "):
