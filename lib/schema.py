@@ -201,7 +201,9 @@ class Record:
         prefix = f"{path}." if path else ""
         for key, raw in data.items():
             field = known.get(key)
-            if field is not None:
+            if field is not None and field.secret:
+                values[field.name] = _parse_secret(field, raw, prefix + key)
+            elif field is not None:
                 values[field.name] = field.type.parse(raw, prefix + key)
             elif cls._keep_unknown:
                 extra[key] = raw
@@ -216,6 +218,14 @@ class Record:
         if extra:
             object.__setattr__(result, "_extra", extra)
         return result
+
+
+def _parse_secret(field: Field, raw: Any, path: str) -> Any:
+    """Read the value of a secret field; an error does not repeat it, as others do."""
+    try:
+        return field.type.parse(raw, path)
+    except errors.ParameterError:
+        raise errors.ParameterError(f"{path}: expected {field.type.notation}, got something else") from None
 
 
 def _rebuild(cls: type[R], values: dict[str, Any], extra: dict[str, Any]) -> R:

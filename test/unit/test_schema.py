@@ -233,6 +233,16 @@ def test_secrets_are_not_shown() -> None:
     assert Loose(a=1, password="hunter2").to_wire()["password"] == "hunter2"
 
 
+def test_error_about_a_secret_does_not_repeat_it() -> None:
+    class Account(Record):
+        passwords: Mapping[str, str] | None = param(default=None, secret=True)
+
+    for wrong in ("hush", ["hush"], {"key": ["hush"]}):
+        with pytest.raises(errors.ParameterError, match=r"^passwords: expected .*, got something else$") as caught:
+            Account.from_wire({"passwords": wrong})
+        assert "hush" not in str(caught.value)
+
+
 def test_records_of_different_classes_are_never_equal() -> None:
     class Other(Record):
         size: int
