@@ -73,7 +73,10 @@ class Console:
         self._err.write(question)
         self._err.flush()
         line = self._in.readline()
-        return line.strip() if line else None
+        if not line:
+            self._err.write("\n")
+            return None
+        return line.strip()
 
     def confirm(self, question: str, meaning: str = "") -> None:
         """Ask a yes-or-no question; `meaning` is told to who answers "?".

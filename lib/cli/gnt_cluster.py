@@ -25,7 +25,7 @@ PROGRAM = Program(
             "init",
             "ganeti.cli.cluster.bootstrap:init",
             "Make a cluster of this node alone, which becomes its master.",
-            "gnt-cluster init --enabled-disk-templates=drbd,file --vg-name=xenvg cluster1.example.com",
+            "gnt-cluster init --enabled-hypervisors=fake --enabled-disk-templates=file,diskless cluster1.example.com",
             detail="The argument is the name of the cluster; it has to resolve to an address nothing uses yet, which"
             " the master will carry.",
             args=("host 1..1",),

@@ -22,7 +22,7 @@ PROGRAM = Program(
             "add",
             "ganeti.cli.instance.create:add",
             "Create an instance.",
-            "gnt-instance add -t drbd --disk 0:size=10g -B memory=2g,vcpus=2 -o image+default web1",
+            "gnt-instance add -t file --disk 0:size=10g -B memory=2g,vcpus=2 -o image+default web1",
             detail="Unless nodes are given with -n, an allocator chooses them. Unless --no-nics or --net is given,"
             " the instance gets one network interface with the cluster's defaults.",
             args=("host 1..1",),
@@ -40,7 +40,7 @@ PROGRAM = Program(
             "batch-create",
             "ganeti.cli.instance.batch:batch_create",
             "Create several instances from a file.",
-            "gnt-instance batch-create -I hail instances.json",
+            "gnt-instance batch-create -I most-free instances.json",
             detail="The file holds a JSON list with an object per instance; its keys are the fields of the opcode"
             " OP_INSTANCE_CREATE. Where no instance names its nodes, an allocator places all of them at once.",
             args=("file 1..1",),

@@ -37,7 +37,7 @@ PROGRAM = Program(
             "modify",
             "ganeti.cli.os.modify:modify",
             "Set the defaults of an operating system for the whole cluster.",
-            "gnt-os modify -H kvm:kernel_path=/boot/vmlinuz image",
+            "gnt-os modify -O size=100 image+pattern",
             detail="It need not be installed yet. A parameter written with a dash in front loses its value.",
             args=("os 1..1",),
             options=(

@@ -68,6 +68,7 @@ ADD = "gnt-instance add -t diskless -o noop --no-nics -n node1 "
         ("gnt-instance add -t diskless -o noop --no-nics -I nosuch instance9", "cannot run allocator nosuch"),
         ("gnt-instance add -t diskless -o noop --net 0:mac=zz -n node1 instance9", "nics[0].mac: expected a MAC"),
         ("gnt-instance add -t diskless -o noop --net 0:ip=1.2.3 -n node1 instance9", "nics[0].ip: expected an IP"),
+        ("gnt-instance add -s 1g -o noop --no-nics -n node1 instance9", "diskless is the first enabled template"),
         (ADD + "-B mem=20g instance9", "beparams.mem: unknown parameter"),
         (ADD + "-B memory=20g instance9", "needs 20480 MiB of memory, node node1 has"),
         (ADD + "-B memory=99999999 instance9", "does not fit the policy of node node1's group"),
@@ -308,6 +309,22 @@ def test_offline_instance_does_not_start(cluster3: Cluster, web: str) -> None:
 
     cluster3.ok("gnt-instance", "modify", "--online", web)
     cluster3.ok("gnt-instance", "startup", web)
+
+
+def test_remedies_for_an_instance_of_an_offline_node_are_told_and_work(cluster3: Cluster) -> None:
+    lost = add_diskless(cluster3, "instance3", "node3")
+    cluster3.ok("gnt-instance", "shutdown", lost)  # so that nothing of it is left on the node
+    cluster3.ok("gnt-node", "modify", "--offline=yes", "node3")
+    try:
+        told = refused(cluster3, f"gnt-instance shutdown {lost}")
+        assert "node node3 is marked offline; --ignore-offline only marks the instance as down" in told
+        cluster3.ok("gnt-instance", "shutdown", "--ignore-offline", lost)
+
+        assert "or remove them" in refused(cluster3, "gnt-node remove node3")
+        assert "use --ignore-failures to forget it" in refused(cluster3, f"gnt-instance remove -f {lost}")
+        cluster3.ok("gnt-instance", "remove", "-f", "--ignore-failures", lost)
+    finally:
+        cluster3.ok("gnt-node", "add", "--readd", "node3")
 
 
 def test_reinstall_writes_the_disk_anew(cluster3: Cluster, store: str) -> None:

@@ -19,7 +19,7 @@ def remove(session: Session, options: Values, args: Sequence[str]) -> int:
     if not options.force and not options.dry_run:
         session.console.confirm(
             f"This will remove instance {args[0]} and all data on its disks. Continue?",
-            "there is no way back; gnt-backup export makes a copy first",
+            "there is no way back, and no copy is kept",
         )
     op = OpInstanceRemove.from_wire(
         {
@@ -58,7 +58,7 @@ def reinstall(session: Session, options: Values, args: Sequence[str]) -> int:
     if not options.force and not options.dry_run:
         session.console.confirm(
             f"This will install {', '.join(names)} anew; all data on the disks is lost. Continue?",
-            "there is no way back; gnt-backup export makes a copy first",
+            "there is no way back, and no copy is kept",
         )
     works = [Work(name, [_reinstall_op(name, system, options)]) for name in names]
     if len(works) == 1:

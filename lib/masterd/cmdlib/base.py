@@ -205,13 +205,14 @@ def get_group(config: Config, name: GroupName) -> NodeGroup:
     return group
 
 
-def need_online(node: Node, act: str) -> None:
+def need_online(node: Node, act: str, remedy: str = "") -> None:
     """Refuse to go on with an offline node.
 
     Raises OpPrereqError.
     """
     if node.offline:
-        raise errors.OpPrereqError(f"cannot {act}: node {node.name} is marked offline", ECode.STATE)
+        told = f"; {remedy}" if remedy else ""
+        raise errors.OpPrereqError(f"cannot {act}: node {node.name} is marked offline{told}", ECode.STATE)
 
 
 def names(nodes: Iterable[Node]) -> list[NodeName]:

@@ -56,7 +56,7 @@ def client_certificate(paths: Paths, now: float) -> tuple[str | None, str]:
     """Return (None, digest) of the client certificate, or ("ERROR", why it cannot be used)."""
     path = paths.client_cert
     if not os.path.exists(path):
-        return "ERROR", f"client certificate {path} is missing; renew it with gnt-cluster renew-crypto"
+        return "ERROR", f"client certificate {path} is missing; gnt-node add --readd makes a new one"
     try:
         x509.verify_pem(path, now)
         return None, x509.cert_digest(files.read_file(path, _PEM_LIMIT))
@@ -76,7 +76,8 @@ def certificate_expiry(paths: Paths, now: float) -> list[list[str]]:
         if days < _WARNING_DAYS:
             level = "ERROR" if days < _ERROR_DAYS else "WARNING"
             when = f"expires in {days:.0f} days" if days >= 0 else f"expired {-days:.0f} days ago"
-            found.append([level, f"certificate {path} {when}; renew it with gnt-cluster renew-crypto"])
+            remedy = "; gnt-node add --readd makes a new one" if path == paths.client_cert else ""
+            found.append([level, f"certificate {path} {when}{remedy}"])
     return found
 
 

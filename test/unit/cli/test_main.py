@@ -136,12 +136,19 @@ def test_question_is_answered_with_yes_or_nothing_is_done(cli: Cli, answer: str,
     assert "remove instance web1 and all data" in ran.err
 
 
+def test_end_of_the_input_ends_the_line_of_the_question(cli: Cli) -> None:
+    assert cli.run("gnt-instance remove web1", stdin="").err.splitlines()[-2:] == [
+        "y/[n]/?: ",
+        "gnt-instance remove: nothing done: not confirmed",
+    ]
+
+
 def test_force_asks_nothing(cli: Cli) -> None:
     assert cli.run("gnt-instance remove -f web1") == (0, "", "")
 
 
 def test_question_mark_explains_what_yes_would_do(cli: Cli) -> None:
-    assert "gnt-backup export makes a copy first" in cli.run("gnt-instance remove web1", stdin="?\nn\n").err
+    assert "there is no way back, and no copy is kept" in cli.run("gnt-instance remove web1", stdin="?\nn\n").err
 
 
 def test_debug_shows_how_an_error_came_about(cli: Cli) -> None:

@@ -49,7 +49,12 @@ def judge_running(config: Config, running: Running) -> list[Finding]:
             elif config.nodes[instance.primary_node].name != node:
                 where = config.nodes[instance.primary_node].name
                 found.append(
-                    Finding(VerifyCode.EINSTANCEWRONGNODE, name, f"runs on node {node}, its primary node is {where}")
+                    Finding(
+                        VerifyCode.EINSTANCEWRONGNODE,
+                        name,
+                        f"runs on node {node}, its primary node is {where};"
+                        " gnt-instance migrate --cleanup records where it runs",
+                    )
                 )
     return found
 

@@ -171,9 +171,12 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
             )
         if template not in SUPPORTED_TEMPLATES:
             raise errors.OpPrereqError(f"disk template {template} is not supported by this version", ECode.INVAL)
+        hint = (
+            "" if self.op.disk_template else f"; {template} is the first enabled template: choose another one with -t"
+        )
         for field in ("disks", "file_driver", "file_storage_dir"):
             if template == DiskTemplate.DISKLESS and getattr(self.op, field):
-                raise errors.OpPrereqError(f"{field}: a diskless instance has no disks", ECode.INVAL)
+                raise errors.OpPrereqError(f"{field}: a diskless instance has no disks{hint}", ECode.INVAL)
         if template != DiskTemplate.DISKLESS and not self.op.disks:
             raise errors.OpPrereqError(f"disks: an instance of template {template} needs at least one", ECode.INVAL)
         if len(self.op.disks) > build.MAX_DISKS:

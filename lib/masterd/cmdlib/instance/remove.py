@@ -52,7 +52,10 @@ class LUInstanceRemove(LogicalUnit[OpInstanceRemove, Removal]):
                 plan.primary, p.instance_shutdown, plan.on_node, self.op.shutdown_timeout, self.reason_trail()
             )
             if not answer.ok and not self.op.ignore_failures:
-                answer.unwrap(f"stop instance {name}")
+                raise errors.OpExecError(
+                    f"cannot stop instance {name} on node {plan.primary.name}: {answer.failure};"
+                    " make sure it is down there, then use --ignore-failures to forget it all the same"
+                )
             if not answer.ok:
                 self.warn(f"cannot stop instance {name} on node {plan.primary.name}: {answer.failure}")
         removed = await devices.remove_disks(self.services, config, plan.on_node, self.warn)

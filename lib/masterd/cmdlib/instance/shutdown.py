@@ -31,7 +31,11 @@ class LUInstanceShutdown(LogicalUnit[OpInstanceShutdown, Placed]):
         if plan.primary.offline and self.op.ignore_offline_nodes:
             self.warn(f"node {plan.primary.name} is offline: instance {instance.name} is only marked as down")
         else:
-            need_online(plan.primary, f"stop instance {instance.name}")
+            need_online(
+                plan.primary,
+                f"stop instance {instance.name}",
+                "--ignore-offline only marks the instance as down",
+            )
         return plan
 
     def hooks(self, plan: Placed, config: Config) -> HookRun:

@@ -53,7 +53,7 @@ class LUNodeRemove(LogicalUnit[OpNodeRemove, Removal]):
         if node.offline:
             self.warn(
                 f"node {node.name} is offline: it keeps the keys of the cluster",
-                hint="wipe it before it is switched on, or renew the keys (gnt-cluster renew-crypto)",
+                hint="wipe it before it is switched on",
             )
             return
         answer = await services.rpc.call(node, p.node_leave_cluster, config.cluster.modify_ssh_setup)
@@ -71,12 +71,14 @@ def check_removal(config: Config, node: Node) -> None:
     """
     if node.uuid == config.cluster.master_node:
         raise errors.OpPrereqError(
-            f"cannot remove node {node.name}: it is the master; move that role first (gnt-cluster master-failover)",
+            f"cannot remove node {node.name}: it is the master",
             ECode.INVAL,
         )
     there = sorted(instance.name for instance in config.instances_on(node.uuid))
     if there:
         shown = ", ".join(there[:5]) + (f" and {len(there) - 5} more" if len(there) > 5 else "")
         raise errors.OpPrereqError(
-            f"cannot remove node {node.name}: it holds {shown}; move them away first (gnt-node evacuate)", ECode.STATE
+            f"cannot remove node {node.name}: it holds {shown};"
+            " move these instances away first (gnt-instance migrate or failover) or remove them",
+            ECode.STATE,
         )

@@ -175,7 +175,7 @@ def _role_by_flags(node: Node) -> NodeRole:
 
 def _check_master(node: Node, request: FlagRequest) -> None:
     if request.offline or request.drained or request.master_candidate is False or request.master_capable is False:
-        raise _refusal(node, "it is the master; move that role first (gnt-cluster master-failover)", ECode.INVAL)
+        raise _refusal(node, "it is the master", ECode.INVAL)
 
 
 def _refusal(node: Node, reason: str, code: ECode) -> errors.OpPrereqError:

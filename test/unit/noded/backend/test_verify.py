@@ -130,7 +130,7 @@ def test_certificate_that_expires_soon_is_named(
 def test_missing_client_certificate_is_an_error_with_the_remedy(node: VirtualNode) -> None:
     level, text = client_certificate(node.paths, 0)
 
-    assert level == "ERROR" and "renew-crypto" in text
+    assert level == "ERROR" and "gnt-node add --readd" in text
 
 
 def test_scripts_that_cannot_run_are_named(node: VirtualNode) -> None:
