@@ -221,7 +221,10 @@ def main(argv: Sequence[str]) -> int:
     except NotMaster as err:
         print(f"{NAME}: cannot start on this node: {err}", file=sys.stderr)
         return EXIT_NOT_MASTER
-    except (errors.GenericError, OSError) as err:
+    except OSError as err:
+        print(f"{NAME}: {process.why_not_started(err)}", file=sys.stderr)
+        return EXIT_FAILURE
+    except errors.GenericError as err:
         print(f"{NAME}: cannot start: {err}", file=sys.stderr)
         return EXIT_FAILURE
 

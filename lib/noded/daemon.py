@@ -14,6 +14,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ganeti import _autoconf, errors
@@ -167,19 +168,15 @@ def main(argv: Sequence[str]) -> int:
         if options.foreground:
             serve(paths, options, lambda: None)
             return 0
+        daemon = process.daemonize(paths.log_file(PROGRAM))
     except (errors.GenericError, OSError) as err:
-        print(f"{PROGRAM}: {_text(err)}", flush=True)
+        print(f"{PROGRAM}: {process.why_not_started(err)}", file=sys.stderr, flush=True)
         return 1
-    daemon = process.daemonize(paths.log_file(PROGRAM))
     try:
         serve(paths, options, daemon.ready)
     except (errors.GenericError, OSError) as err:
-        log.error("%s", _text(err))
+        log.error("%s", process.why_not_started(err))
         with contextlib.suppress(OSError):
-            daemon.failed(_text(err))
+            daemon.failed(process.why_not_started(err))
         return 1
     return 0
-
-
-def _text(err: BaseException) -> str:
-    return err.strerror if isinstance(err, OSError) and err.strerror else str(err)

@@ -459,7 +459,11 @@ def daemonize(logfile: str | None = None) -> Daemon:
 
     Only the daemon returns; the caller's process waits for `ready()` or `failed()`
     and exits accordingly.  Call before any thread or event loop exists.
+
+    Raises OSError, still in the caller's process, when the log cannot be written.
     """
+    if logfile:
+        os.close(files.open_append(logfile))
     reader, writer = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -476,6 +480,18 @@ def daemonize(logfile: str | None = None) -> Daemon:
     os.umask(0o077)
     redirect_std(logfile)
     return Daemon(writer)
+
+
+def why_not_started(error: Exception) -> str:
+    """Return what to tell of a daemon that cannot start."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    if not error.filename:
+        return error.strerror
+    text = f"cannot start: {error.filename}: {error.strerror.lower()}"
+    if isinstance(error, FileNotFoundError):
+        text += "; daemon-util start makes the directories first"
+    return text
 
 
 def _wait_for_daemon(reader: int, pid: int, logfile: str | None) -> NoReturn:

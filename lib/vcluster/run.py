@@ -132,7 +132,7 @@ def _start_all(nodes: Sequence[Paths], daemon: str, report: Report, prepare: Pre
         try:
             waiting.append(prepare(paths))
         except (errors.GenericError, OSError) as err:
-            report(Outcome(paths.hostname, daemon, _text(err)))
+            report(Outcome(paths.hostname, daemon, process.why_not_started(err)))
             fine = False
     # From here on this process writes to as little as possible: every page it changes is one more that is not shared.
     gc.collect()
@@ -145,7 +145,7 @@ def _start_all(nodes: Sequence[Paths], daemon: str, report: Report, prepare: Pre
             try:
                 reader = _fork(one, nursery)
             except (errors.GenericError, OSError) as err:
-                report(Outcome(one.paths.hostname, daemon, _text(err)))
+                report(Outcome(one.paths.hostname, daemon, process.why_not_started(err)))
                 fine = False
             else:
                 starting[reader] = _Starting(one.paths.hostname, time.monotonic() + START_LIMIT)
@@ -224,12 +224,8 @@ def _become(prepared: _Prepared, life: process.Daemon, server: ServerProcess | N
     try:
         return prepared.be(life, server)
     except (errors.GenericError, OSError) as err:
-        life.failed(_text(err))
+        life.failed(process.why_not_started(err))
         return 1
-
-
-def _text(err: errors.GenericError | OSError) -> str:
-    return (err.strerror if isinstance(err, OSError) else None) or str(err)
 
 
 def _arguments(paths: Paths, daemon: str) -> list[str]:

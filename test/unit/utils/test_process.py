@@ -303,6 +303,18 @@ def test_a_daemon_that_cannot_start_says_why(tmp_path: Path) -> None:
     assert (result.exit_code, result.stderr) == (11, "cannot bind port 1811: in use\n")
 
 
+def test_a_log_that_cannot_be_written_is_told_before_there_is_a_daemon(tmp_path: Path) -> None:
+    missing = tmp_path / "none" / "log"
+
+    with pytest.raises(FileNotFoundError) as caught:
+        process.daemonize(os.fspath(missing))
+
+    assert process.why_not_started(caught.value) == (
+        f"cannot start: {missing}: no such file or directory; daemon-util start makes the directories first"
+    )
+    assert process.why_not_started(errors.EnvironmentFailure("the port is taken")) == "the port is taken"
+
+
 @pytest.mark.parametrize("body", ["os._exit(0)", "os.kill(os.getpid(), 9)", "raise SystemExit('x')"])
 def test_a_daemon_that_dies_while_starting_is_a_failure(tmp_path: Path, body: str) -> None:
     result = _start_daemon(tmp_path, body)
