@@ -78,6 +78,16 @@ def test_installed_programs_run_and_are_the_configured_ones(prefix: str, tmp_pat
     assert status.stdout == "ganeti-noded is not running\nganeti-masterd is not running\n"
 
 
+def test_without_the_libraries_programs_say_what_is_missing(prefix: str) -> None:
+    for program in ("gnt-node", "ganeti-noded"):
+        done = process.run([sys.executable, "-IS", os.path.join(prefix, "sbin", program), "list"], cwd="/")
+
+        assert done.exit_code == 1
+        assert re.fullmatch(
+            rf".*/{program}: cannot start: {re.escape(sys.executable)} has no library \w+: install .*\n", done.output
+        )
+
+
 def test_every_program_of_the_sources_is_installed(prefix: str) -> None:
     scripts = {n for n in os.listdir(os.path.join(ROOT, "scripts")) if n.startswith("gnt-")}
     daemons = {n for n in os.listdir(os.path.join(ROOT, "daemons")) if n.startswith("ganeti-")}
