@@ -25,7 +25,7 @@ from ganeti.model.scalars import JobId, NewInstanceName, NodeName, OsName
 from ganeti.paths import Paths
 from ganeti.utils import files, text
 from ganeti.vcluster.run import is_master
-from ganeti.vcluster.setup import read_layout
+from ganeti.vcluster.setup import IMAGES_DIR, read_layout
 
 #: nodes that are set up together, while the master adds those before them
 NODE_BATCH = 25
@@ -42,7 +42,6 @@ MEMORY = 128
 DISK_SIZE = 64
 IMAGE = "demo.img"
 IMAGE_SIZE = 1024 * 1024
-IMAGES_DIR = "images"
 
 #: the smallest instances are wanted: no network, no disk
 _IPOLICY = {

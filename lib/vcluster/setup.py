@@ -18,6 +18,9 @@ from ganeti.vcluster.layout import Layout, default_bases
 
 LAYOUT_FILE = "vcluster.json"
 HOSTS_FILE = "etc/hosts"
+#: for images of the OS definition `image`, and OS definitions of the user's own
+IMAGES_DIR = "images"
+OS_DIR = "os"
 #: scripts in the cluster's directory that act on all nodes, and what each has tools/vcluster-run do
 ALL_SCRIPTS = {
     "start-all": "start",
@@ -63,7 +66,8 @@ def set_up(directory: str, layout: Layout, figures: NodeFigures, tell: Tell) -> 
     Raises OSError, UserError.
     """
     files.ensure_dir(directory, 0o755)
-    files.ensure_dir(os.path.join(directory, "etc"), 0o755)
+    for name in ("etc", IMAGES_DIR, OS_DIR):
+        files.ensure_dir(os.path.join(directory, name), 0o755)
     hosts = "".join(f"{address}\t{name}\n" for address, name in layout.addresses())
     files.write_file(os.path.join(directory, HOSTS_FILE), hosts, mode=TEXT_MODE)
     for number, name in enumerate(layout.node_names(), start=1):

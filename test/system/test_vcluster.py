@@ -79,6 +79,12 @@ def test_setup_refuses_what_cannot_be(tmp_path: os.PathLike[str], args: list[str
     assert os.listdir(tmp_path) == []
 
 
+def test_setup_makes_places_for_images_and_os_definitions(tmp_path: os.PathLike[str]) -> None:
+    process.run([SETUP, "-c", "1", os.fspath(tmp_path)])
+
+    assert {"images", "os"} <= set(os.listdir(tmp_path))
+
+
 def test_setup_wants_the_directory_to_exist_and_a_cluster_never_shrinks(tmp_path: os.PathLike[str]) -> None:
     assert "make it first" in process.run([SETUP, os.path.join(tmp_path, "no")]).stderr
     process.run([SETUP, "-c", "3", os.fspath(tmp_path)])
