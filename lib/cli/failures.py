@@ -48,6 +48,8 @@ def describe(error: errors.GenericError, paths: Paths) -> tuple[str, ExitCode]:
         case errors.PermissionError():
             return f"{error}: run this as root, or as a member of the daemons' group", ExitCode.FAILURE
         case errors.OpPrereqError():
+            if error.args[1] == errors.ECode.EXISTS:
+                return f"{error}", ExitCode.FAILURE  # the message says so already
             return f"{error} ({str(error.args[1]).replace('_', ' ')})", ExitCode.FAILURE
         case errors.JobQueueDrainError():
             return f"{error}: the queue takes jobs again after gnt-cluster queue undrain", ExitCode.FAILURE

@@ -32,7 +32,7 @@ def _pair_lines(title: Any, value: Any, indent: str) -> Iterator[str]:
         yield f"{indent}{title}:"
         yield from tree_lines(value, indent + _STEP)
         return
-    first, *more = _scalar(value).splitlines() or [""]
+    first, *more = _scalar(value).splitlines() or ["-"]
     yield f"{indent}{title}: {first}"
     for line in more:
         yield f"{indent}{_STEP}{line}"
@@ -56,4 +56,4 @@ def _scalar(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, Mapping | Sequence) and not isinstance(value, str):
         return ", ".join(_scalar(v) for v in value) or "-"
-    return str(value)
+    return str(value) or "-"

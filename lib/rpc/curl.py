@@ -89,9 +89,12 @@ def _stamp(path: str) -> tuple[int, int, int] | None:
 
 def _read(path: str) -> bytes:
     try:
-        return files.read_file(path, _PEM_LIMIT)
+        content = files.read_file(path, _PEM_LIMIT)
     except OSError as err:
         raise errors.X509CertError(path, f"cannot be read: {err.strerror}") from err
+    if not content:  # pycurl would raise an error of its own
+        raise errors.X509CertError(path, "the file is empty")
+    return content
 
 
 class Transfer:
@@ -181,6 +184,8 @@ class Transfer:
             return Loss(Phase.REFUSED, f"the answer is larger than {self._answer_limit} bytes", True)
         if code in _LOST and self.sent:
             return Loss(Phase.UNREACHABLE, f"connection to node daemon at {self._where} lost: {told}", True)
+        if code == pycurl.E_COULDNT_CONNECT and (number := self.handle.getinfo(pycurl.OS_ERRNO)):
+            told = os.strerror(number).lower()  # curl says address and port once more
         return Loss(Phase.UNREACHABLE, f"cannot connect to node daemon at {self._where}: {told}", self.sent)
 
     def _timed_out(self) -> Loss:

@@ -73,7 +73,7 @@ def run_steps(options: Options, began: float, program: str) -> None:
             added = grow.add_instances(directory, options.instances, lambda done: note(f"{done} added"))
             note(f"{added} added" if added else "are there")
         for command in ("gnt-node list", "gnt-instance list"):
-            print(f"\n$ {directory}/cmd {command}")
+            print(f"\n$ {text.shell_quote(directory)}/cmd {command}")
             print(_call(directory, "cmd", *command.split()), end="")
     print(_FAREWELL.format(directory=text.shell_quote(directory), program=program, where=_where(options)))
     print(f"ready after {time.monotonic() - began:.1f} s")
@@ -82,7 +82,7 @@ def run_steps(options: Options, began: float, program: str) -> None:
 _FAREWELL = """
 The cluster runs, in {directory}. Go on with
 
-    {directory}/cmd gnt-instance list -o +os,pnode
+    {directory}/cmd gnt-instance list -o +be/vcpus,disk_usage
     {directory}/cmd gnt-instance add -t file --disk 0:size=64m -o noop --no-nics web1
     {directory}/cmd gnt-cluster verify
 

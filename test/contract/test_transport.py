@@ -126,6 +126,7 @@ def test_daemon_that_is_not_there_is_unreachable(call: CallOne, tmp_path: pathli
 
     assert phase_of(result) is Phase.UNREACHABLE
     assert result.failure is not None and not result.failure.uncertain
+    assert str(result.failure).endswith(": connection refused")
     assert f"port {daemon.endpoint.port}" in str(result.failure)
 
 

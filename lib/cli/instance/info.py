@@ -65,7 +65,7 @@ def _params(actual: Mapping[str, Any] | None, own: Mapping[str, Any] | None) -> 
     """Mark parameters that follow the cluster's."""
     mine = own or {}
     return [
-        (name, value if name in mine else f"default ({plain_text(value)})")
+        (name, value if name in mine else f"default ({plain_text(value) or '-'})")
         for name, value in sorted((actual or {}).items())
     ]
 

@@ -48,7 +48,9 @@ def info(session: Session, options: Values, args: Sequence[str]) -> int:
 def node_tree(node: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return what `gnt-node info` shows of a node."""
     own = node["custom_ndparams"] or {}
-    params = [(k, v if k in own else f"default ({listing.plain_text(v)})") for k, v in sorted(node["ndparams"].items())]
+    params = [
+        (k, v if k in own else f"default ({listing.plain_text(v) or '-'})") for k, v in sorted(node["ndparams"].items())
+    ]
     return [
         ("Node name", node["name"]),
         ("primary ip", node["pip"]),

@@ -88,6 +88,7 @@ def test_dry_run_says_that_nothing_was_changed(cli: Cli) -> None:
     ("error", "text"),
     [
         (["OpPrereqError", ["no such node", "unknown_entity"]], "no such node (unknown entity)"),
+        (["OpPrereqError", ["instance web1 exists already", "already_exists"]], "instance web1 exists already"),
         (["OpExecError", ["the disk is full"]], "the disk is full"),
         ("just a text", "just a text"),
     ],

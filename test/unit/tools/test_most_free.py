@@ -109,6 +109,16 @@ def test_the_program_answers_what_masters_understand(tmp_path: object) -> None:
     assert request.chosen_nodes("most-free", result, config, 1) == ["node1.example.com"]
 
 
+def test_what_fits_nowhere_is_refused_with_what_it_needs_and_what_there_is(tmp_path: object) -> None:
+    config = config_of([{}, {}])
+
+    done = run(tmp_path, document(config, placing(config, **a_size(8192, 1024)), [(1000, 9000), (2000, 9000)]))
+
+    info = json.loads(done.stdout)["info"]
+    assert "8192 MiB of memory" in info and "1024 MiB of disk space" in info
+    assert "most free memory of a node: 2000 MiB" in info
+
+
 def test_a_request_it_does_not_serve_is_answered_with_no(tmp_path: object) -> None:
     done = run(tmp_path, document(config_of([{}]), {"type": "node-evacuate"}, [(1000, 0)]))
 

@@ -28,6 +28,7 @@ from ganeti.rpc import procedures as p
 from ganeti.rpc.answers import HypervisorFigures, OsDiagnosis
 from ganeti.rpc.result import NodeResult
 from ganeti.schema_types import Type, type_of
+from ganeti.utils.text import plural
 
 #: how often files that differ are looked at again: a change may just be on its way
 FILE_TRIES = 3
@@ -84,7 +85,10 @@ class LUClusterVerifyGroup(LogicalUnit[OpClusterVerifyGroup, Subject]):
         return HookRun(env, [], names(plan.nodes))
 
     async def execute(self, plan: Subject) -> bool:
-        self.info(f"* Verifying group {plan.group.name}: {len(plan.nodes)} nodes, {len(plan.instances)} instances")
+        self.info(
+            f"* Verifying group {plan.group.name}: {plural(len(plan.nodes), 'node')},"
+            f" {plural(len(plan.instances), 'instance')}"
+        )
         if self.op.verify_clutter:
             self.warn("verify_clutter: SSH keys of nodes are not looked at by this version")
         config = self.services.config.current
