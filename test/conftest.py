@@ -8,6 +8,7 @@ import os
 import random
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,6 +19,10 @@ from test.support.cluster_dir import make_cluster_dir
 
 _MARK = "GANETI_TEST_RUN"
 
+# What is committed is tested with the same chances every time; new ones are tried by the thorough profile.
+_USUAL_SEED = "1"
+_SEED = "ganeti_seed"
+
 # No deadline: the machine that runs the tests does other work too.
 _ALWAYS = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("quick", max_examples=50, **_ALWAYS)
@@ -27,10 +32,18 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the seed of all random tests, unless --hypothesis-seed gives it."""
+    """Choose the seed of all random tests, unless --hypothesis-seed gives it; workers take their controller's."""
     if config.option.hypothesis_seed is None:
-        config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
+        thorough = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+        usual = str(random.SystemRandom().randrange(2**32)) if thorough else _USUAL_SEED
+        config.option.hypothesis_seed = getattr(config, "workerinput", {}).get(_SEED, usual)
     os.environ[_MARK] = uuid.uuid4().hex  # inherited by whatever a test starts
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist the seed."""
+    node.workerinput[_SEED] = node.config.option.hypothesis_seed
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
