@@ -66,15 +66,23 @@ async def ask(rpc: NodeRpc, me: NodeName, nodes: Sequence[Address], clock: Clock
 async def _ask_once(rpc: NodeRpc, me: NodeName, nodes: Sequence[Address]) -> Outcome:
     """Return as soon as this node is elected whatever the rest say: a node that hangs holds up nobody then."""
     votes: dict[NodeName, NodeName | None] = dict.fromkeys((node.name for node in nodes), None)
+    failures: list[str] = []
     asking = {asyncio.ensure_future(rpc.call(node, p.master_node_name)) for node in nodes}
     try:
         while True:
             outcome = decide(me, [me, *votes.values()])
             if outcome.elected or not asking:
-                return outcome
+                # One will do: it is often the same with all, as when the certificates here cannot be read.
+                return (
+                    outcome._replace(reason=f"{outcome.reason}; {failures[0]}")
+                    if outcome.retry and failures
+                    else outcome
+                )
             done, asking = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
             for answer in [call.result() for call in done]:
                 votes[answer.node] = NodeName(answer.unwrap("vote")) if answer.ok else None
+                if not answer.ok:
+                    failures.append(f"{answer.node}: {answer.failure}")
     finally:
         for call in asking:
             call.cancel()

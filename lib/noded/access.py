@@ -68,16 +68,19 @@ class Access:
 
         Raises RemoteError saying why.
         """
-        candidates = self._candidates.get()
-        if not candidates:
-            # A node that was just set up knows no candidates: the cluster's own certificate is their mark.
-            candidates = frozenset((self._own_digest.get(),))
+        try:
+            candidates = self._candidates.get()
+            if not candidates:
+                # A node that was just set up knows no candidates: the cluster's own certificate is their mark.
+                candidates = frozenset((self._own_digest.get(),))
+            own = self._cluster_uuid.get()
+        except (errors.GenericError, OSError) as err:
+            raise errors.RemoteError(f"cannot serve this client: {err}") from err
         if digest not in candidates:
             raise errors.RemoteError(
                 f"cannot serve this client: its certificate {digest} is not a master candidate's"
                 f" (see ssconf_{CANDIDATES_KEY} on this node)"
             )
-        own = self._cluster_uuid.get()
         if own and cluster_uuid != own:
             raise errors.RemoteError(
                 f"cannot serve this client: it calls cluster {cluster_uuid or 'without uuid'},"

@@ -12,7 +12,7 @@ import logging
 import math
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ganeti import errors
@@ -29,7 +29,9 @@ log = logging.getLogger(__name__)
 VERSION = "1"
 MAX_FILE = 64 * 1024 * 1024
 
-_job_file_name = re.compile(r"job-(0|[1-9][0-9]{0,17})").fullmatch
+_NUMBER = r"0|[1-9][0-9]{0,17}"
+_number = re.compile(_NUMBER).fullmatch
+_job_file_name = re.compile(f"job-({_NUMBER})").fullmatch
 #: reading fails because of the one file, not of the system
 _OF_THE_FILE = frozenset({errno.EIO, errno.EFBIG, errno.EINVAL, errno.EISDIR, errno.EACCES, errno.ELOOP})
 
@@ -137,11 +139,18 @@ class JobStore:
             except errors.JobFileCorrupted as err:
                 lost[job_id] = str(err)
         if lost:
-            aside = [(self._paths.job_file(job_id), self._paths.archived_job_file(job_id)) for job_id in lost]
-            self._disk.rename_files(aside, mode=DIR_MODE)
-            for job_id, reason in lost.items():
-                log.error("%s; put aside as %s", reason, self._paths.archived_job_file(job_id))
+            self._put_aside(lost)
         return Loaded(found, lost, JobId(newest), os.path.exists(self._paths.queue_drain))
+
+    def _put_aside(self, lost: Mapping[JobId, str]) -> None:
+        for job_id, reason in lost.items():
+            place = self._paths.archived_job_file(job_id)
+            try:
+                self._disk.rename_files([(self._paths.job_file(job_id), place)], mode=DIR_MODE)
+            except OSError as err:  # it stays where it is, as lost as before
+                log.error("%s; cannot put it aside as %s: %s", reason, place, err)
+            else:
+                log.error("%s; put aside as %s", reason, place)
 
     def _write_drain(self, drained: bool) -> None:
         if drained:
@@ -156,17 +165,22 @@ class JobStore:
         except FileNotFoundError:
             self._disk.write_file(path, f"{VERSION}\n", mode=FILE_MODE)
             return
+        except ValueError:
+            found = "unknown"
         if found != VERSION:
             raise errors.JobQueueError(f"cannot open job queue {path}: it is of version {found}, not {VERSION}")
 
     def _read_serial(self) -> int:
         try:
-            return int(files.read_text(self._paths.queue_serial, 64))
+            found = _number(files.read_text(self._paths.queue_serial, 64).strip())
+            if found:
+                return int(found[0])
         except FileNotFoundError:
             return 0
         except ValueError:
-            log.error("cannot read %s: going on from the newest job file", self._paths.queue_serial)
-            return 0
+            pass
+        log.error("cannot read %s: going on from the newest job file", self._paths.queue_serial)
+        return 0
 
     def _newest_archived(self) -> int:
         """Return the newest archived job: numbers are not given twice, even if the serial file is lost."""

@@ -20,7 +20,7 @@ def paths(tmp_path: pathlib.Path) -> Paths:
 
 
 def write(path: str, text: str) -> None:
-    with open(f"{path}.new", "w") as file:
+    with open(f"{path}.new", "w", errors="surrogateescape") as file:
         file.write(text)
     os.rename(f"{path}.new", path)
 
@@ -35,6 +35,19 @@ def test_node_without_candidates_takes_the_cluster_certificate(paths: Paths) -> 
     access.check(x509.cert_digest(node_daemon.cluster_certificate(1)), "")
     with pytest.raises(errors.RemoteError, match="not a master candidate"):
         access.check(x509.cert_digest(node_daemon.client_certificate(1, 1)), "")
+
+
+@pytest.mark.parametrize("key", ["master_candidates_certs", "cluster_uuid"])
+def test_node_whose_files_are_damaged_refuses_and_names_the_file(paths: Paths, key: str) -> None:
+    access = Access(paths, paths.server_cert)
+    write(paths.ssconf_file("master_candidates_certs"), "node1=AA:BB\n")
+    access.check("AA:BB", "")
+
+    write(paths.ssconf_file(key), "\udcff")
+
+    for _ in range(2):
+        with pytest.raises(errors.RemoteError, match=f"cannot serve this client: cannot read .*{key}: .*0xff"):
+            access.check("AA:BB", "")
 
 
 def test_demoted_candidate_is_refused_at_once(paths: Paths) -> None:

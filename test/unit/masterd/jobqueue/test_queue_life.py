@@ -45,18 +45,38 @@ def test_restart_follows_the_contract_of_statuses(bench):
     run(scene())
 
 
-def test_ids_go_on_after_a_restart_even_without_serial_file_and_jobs(bench):
+@pytest.mark.parametrize("rubbish", ["", "x", "-5", "9" * 50, "\udcff"])
+def test_ids_go_on_after_a_restart_even_without_serial_file_and_jobs(bench, rubbish):
     async def scene():
         queue = await bench.start()
         for job_id in await queue.submit_all([[dummy()], [dummy()]]):
             await bench.end_of(job_id)
         await queue.auto_archive(-1, 10)
-        with open(bench.paths.queue_serial, "w") as file:
-            file.write("")
+        with open(bench.paths.queue_serial, "w", errors="surrogateescape") as file:
+            file.write(rubbish)
 
         queue = await bench.restart()
 
         assert await queue.submit([dummy()]) == 3
+
+    run(scene())
+
+
+def test_corrupt_file_that_cannot_be_put_aside_keeps_nobody_from_starting(bench):
+    async def scene():
+        queue = await bench.start()
+        for job_id in await queue.submit_all([[dummy()], [dummy()]]):
+            await bench.end_of(job_id)
+        os.unlink(bench.paths.job_file(1))
+        os.mkdir(bench.paths.job_file(1))
+        os.makedirs(os.path.dirname(bench.paths.archived_job_file(1)))
+        with open(bench.paths.archived_job_file(1), "w"):
+            pass
+
+        queue = await bench.restart()
+
+        assert [job.id for job in queue.jobs()] == [2]
+        assert 1 in queue.lost
 
     run(scene())
 
@@ -97,13 +117,14 @@ def test_job_with_an_opcode_of_another_version_ends_in_error(bench):
     run(scene())
 
 
-def test_queue_of_another_version_is_not_touched(bench):
+@pytest.mark.parametrize(("written", "shown"), [("2\n", "2"), ("\udcff", "unknown")])
+def test_queue_of_another_version_is_not_touched(bench, written, shown):
     os.makedirs(bench.paths.queue_dir)
-    with open(bench.paths.queue_version, "w") as file:
-        file.write("2\n")
+    with open(bench.paths.queue_version, "w", errors="surrogateescape") as file:
+        file.write(written)
 
     async def scene():
-        with pytest.raises(errors.JobQueueError, match="version 2"):
+        with pytest.raises(errors.JobQueueError, match=f"version {shown}"):
             await bench.start()
 
     run(scene())
