@@ -246,6 +246,7 @@ def start(paths: Paths, options: argparse.Namespace, daemon: process.Daemon | No
                 syslog=options.syslog != "no",
                 foreground=options.foreground,
             )
+            process.allow_descriptors()
             asyncio.run(serve(paths, options, daemon.ready if daemon else lambda: None))
             return 0
     except (errors.GenericError, OSError) as err:

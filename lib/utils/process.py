@@ -11,6 +11,7 @@ import enum
 import errno
 import os
 import re
+import resource
 import select
 import selectors
 import signal as signals
@@ -24,6 +25,8 @@ from ganeti import errors
 from ganeti.utils import files
 
 OUTPUT_LIMIT = 16 * 1024 * 1024
+#: open files of one daemon: a few for each of thousands of clients and nodes
+MOST_DESCRIPTORS = 65536
 SEARCH_PATH = "/sbin:/bin:/usr/sbin:/usr/bin"
 
 _CHUNK = 65536
@@ -520,6 +523,20 @@ def redirect_std(logfile: str | None) -> None:
     for fd in {nowhere, target}:
         if fd > 2:
             os.close(fd)
+
+
+def allow_descriptors(most: int = MOST_DESCRIPTORS) -> int:
+    """Allow this process as many open files as its hard limit permits, `most` at the most; return how many.
+
+    The usual soft limit of 1024 is one for programs that use select(); a daemon that talks to hundreds of
+    nodes and clients needs more.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = most if hard == resource.RLIM_INFINITY else min(hard, most)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        return allowed
+    return soft
 
 
 def close_fds(keep: Collection[int] = ()) -> None:

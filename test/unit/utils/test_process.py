@@ -334,3 +334,17 @@ print(*[i for i, fd in enumerate(fds) if os.path.exists(f"/proc/self/fd/{fd}")])
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
 
     assert process.run([sys.executable, "-c", script], env=environ).output == "1 4\n"
+
+
+@pytest.mark.parametrize(("most", "expected"), [(100, 200), (250, 250), (10_000, 300)])
+def test_daemon_may_open_as_many_files_as_the_hard_limit_permits(most: int, expected: int) -> None:
+    program = (
+        "import resource\n"
+        "from ganeti.utils import process\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (200, 300))\n"
+        f"print(process.allow_descriptors({most}), *resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+
+    result = subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": "build"}, capture_output=True)
+
+    assert result.stdout.split() == [b"%d" % expected, b"%d" % expected, b"300"]
