@@ -26,7 +26,19 @@ from ganeti.utils import files
 from test.support.disk import CRASH, POWER_CUT, POWER_CUT_NAMES_KEPT
 from test.support.sim import CrashPoint, Master, SimCluster
 from test.support.sim_check import check_at_rest, check_running_once, disk_files, half_moved, running
-from test.support.sim_ops import create, delay, failover, migrate, modify, name_of, node, remove, shutdown, startup
+from test.support.sim_ops import (
+    create,
+    delay,
+    failover,
+    migrate,
+    modify,
+    name_of,
+    node,
+    number_of,
+    remove,
+    shutdown,
+    startup,
+)
 
 MakeCluster = Callable[..., SimCluster]
 
@@ -161,7 +173,7 @@ def check_outcome(cluster: SimCluster, config: Config, number: int, chain: Seque
 async def check_usable(cluster: SimCluster, master: Master) -> None:
     """Check that everything can be made and removed as if nothing had happened."""
     for name in master.daemon.config.current.instance_names():
-        await master.run(remove(int(name.partition(".")[0].removeprefix("inst"))))
+        await master.run(remove(number_of(name)))
     for number in CHAINS:
         await master.run(create(number, on=1 + number % 3, disks=number % 2))
     assert running(cluster) == {name_of(number): [node(1 + number % 3)] for number in CHAINS}

@@ -22,6 +22,11 @@ def name_of(number: int) -> InstanceName:
     return InstanceName(f"inst{number}.example.com")
 
 
+def number_of(name: InstanceName) -> int:
+    """Return the number of an instance."""
+    return int(name.partition(".")[0].removeprefix("inst"))
+
+
 def node(number: int) -> NodeName:
     """Return the name of a node, counted from 1 as everywhere."""
     return NodeName(node_name(number))

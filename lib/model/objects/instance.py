@@ -32,6 +32,10 @@ class Instance(TrackedObject):
     network_port: int | None = param(default=None, doc="TCP port of its console")
     forthcoming: bool | None = param(default=None, doc="Planned only: nothing exists yet")
     tags: Set[Tag] = param(factory=frozenset, doc="Tags")
+    moving: Sequence[Uuid] | None = param(
+        default=None,
+        doc="Nodes that may keep something of it while it moves, or after a move that was cut off, by uuid",
+    )
 
 
 class FilledInstance(Instance):

@@ -71,6 +71,10 @@ async def need_stopped(services: Services, plan: Placed, act: str) -> None:
             f"cannot {act}: it is marked {plan.instance.admin_state}; stop it first (gnt-instance shutdown)",
             ECode.STATE,
         )
+    if plan.instance.moving:
+        raise errors.OpPrereqError(
+            f"cannot {act}: a move of it was cut off; see gnt-instance migrate --cleanup", ECode.STATE
+        )
     if await devices.is_running(services, plan.primary, plan.on_node):
         raise errors.OpPrereqError(f"cannot {act}: it runs on node {plan.primary.name}", ECode.STATE)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ganeti import errors
 from ganeti.errors import ECode
 from ganeti.masterd.cmdlib.base import ALL, HookRun, Locks, LogicalUnit, get_instance
-from ganeti.masterd.cmdlib.instance import devices, relocation
+from ganeti.masterd.cmdlib.instance import devices, moves, relocation
 from ganeti.masterd.cmdlib.instance.common import Placed, instance_hooks, instance_locks, placed
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import AdminState, Level
@@ -76,7 +76,7 @@ class LUInstanceFailover(LogicalUnit[OpInstanceFailover, Failover]):
         instance = plan.source.instance
         await self._stop_at_source(plan)
         with self.services.config.update() as draft:
-            relocation.record_move(draft, instance, plan.target)
+            relocation.record_move(draft, draft.instances[instance.uuid], plan.target)
         config = await self.services.config.durable(draft)
         if instance.admin_state != AdminState.UP:
             return
@@ -90,6 +90,7 @@ class LUInstanceFailover(LogicalUnit[OpInstanceFailover, Failover]):
 
     async def _stop_at_source(self, plan: Failover) -> None:
         source, instance = plan.source.primary, plan.source.instance
+        await self._end_moves(plan)
         if source.offline:
             self.warn(
                 f"node {source.name} is offline: it cannot be asked to stop instance {instance.name};"
@@ -112,3 +113,15 @@ class LUInstanceFailover(LogicalUnit[OpInstanceFailover, Failover]):
         ):
             if not self.op.ignore_consistency:
                 raise errors.OpExecError(f"cannot shut down the disks of instance {instance.name}")
+
+    async def _end_moves(self, plan: Failover) -> None:
+        """Have nodes give up what they keep from a move that was cut off."""
+        config = self.services.config.current
+        failed = await moves.give_up_elsewhere(self.services, config, plan.source, self.reason_trail(), self.warn)
+        if failed and not self.op.ignore_consistency:
+            raise errors.OpExecError(
+                f"cannot fail over instance {plan.source.instance.name}: {', '.join(node.name for node in failed)}"
+                " may keep it from a move that was cut off; make sure it is down there, then use --ignore-consistency"
+            )
+        kept = [node for node in moves.elsewhere(config, plan.source) if node not in failed]
+        await moves.is_over(self.services, plan.source.instance.uuid, [plan.source.primary, *kept])

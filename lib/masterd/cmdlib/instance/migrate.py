@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ganeti import errors
 from ganeti.errors import ECode
 from ganeti.masterd.cmdlib.base import ALL, HookRun, Locks, LogicalUnit, get_instance, need_online
-from ganeti.masterd.cmdlib.instance import devices, relocation
+from ganeti.masterd.cmdlib.instance import devices, moves, relocation
 from ganeti.masterd.cmdlib.instance.common import Placed, instance_hooks, instance_locks, placed
 from ganeti.masterd.cmdlib.instance.failover import Failover, LUInstanceFailover
 from ganeti.masterd.config.snapshot import Config
@@ -167,6 +167,7 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
         rpc, source, target, filled = self.services.rpc, plan.source.primary, plan.target, plan.source.on_node
         name = plan.source.instance.name
         config = self.services.config.current
+        await self._end_earlier(plan, config)
         if plan.memory is not None:
             self.info(
                 f"shrinking the memory of instance {name} to {plan.memory} MiB, which node {target.name} has free"
@@ -175,9 +176,11 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
             shrunk.unwrap(f"shrink the memory of instance {name}")
         info = (await rpc.call(source, p.migration_info, filled)).unwrap(f"describe instance {name} for its move")
         await devices.assemble_disks_on(self.services, target, filled)
+        await moves.remember(self.services, plan.source.instance.uuid, [source, target])
         accepted = await rpc.call(target, p.accept_instance, filled, info, target.primary_ip)
         if not accepted.ok:
-            await self._abort_target(plan, info)
+            if await self._abort_target(plan, info):
+                await moves.is_over(self.services, plan.source.instance.uuid)
             accepted.unwrap(f"prepare to receive instance {name}")
         moved = await rpc.call(
             source, p.instance_migrate, config.cluster.cluster_name, filled, target.primary_ip, plan.live
@@ -186,7 +189,9 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
         if end.problem:
             aborted = await self._abort_target(plan, info)
             if aborted or not end.uncertain:  # else it may run over there
-                await rpc.call(source, p.instance_finalize_migration_src, filled, False, plan.live)
+                back = await rpc.call(source, p.instance_finalize_migration_src, filled, False, plan.live)
+                if aborted and back.ok:
+                    await moves.is_over(self.services, plan.source.instance.uuid)
             raise errors.OpExecError(
                 f"cannot migrate instance {name}: {end.problem}; it should still run on node {source.name},"
                 f" see gnt-instance migrate --cleanup {name}"
@@ -202,6 +207,8 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
         (await rpc.call(target, p.instance_finalize_migration_dst, after, info, True)).unwrap(
             f"take over instance {name}"
         )
+        if ended.ok:
+            await moves.is_over(self.services, plan.source.instance.uuid)
         await devices.shutdown_disks_on(self.services, source, filled, self.warn)
 
     async def _wait(self, plan: Migration) -> End:
@@ -260,28 +267,40 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
             await self.services.config.durable(draft)
         else:
             self.info(f"instance {instance.name} runs on its primary node {there.name}")
-        await self._forget_attempts(plan, there, [node for node in nodes if node.uuid != there.uuid])
+        if await self._forget_attempts(plan, there, [node for node in nodes if node.uuid != there.uuid]):
+            await moves.is_over(self.services, instance.uuid)
 
     async def _take_over(self, plan: Migration) -> Node:
         """Finish or undo a move that was cut off when the instance was on neither side; return where it runs now.
 
-        Raises OpExecError when the primary node does not hold it.
+        Raises OpExecError when it should run and the primary node does not hold it.
         """
-        rpc, primary, filled = self.services.rpc, plan.source.primary, plan.source.on_node
-        await rpc.call(primary, p.instance_finalize_migration_dst, filled, "", True)
-        if not await devices.is_running(self.services, primary, filled):
-            await rpc.call(primary, p.instance_finalize_migration_src, filled, False, plan.live)
-        if not await devices.is_running(self.services, primary, filled):
-            raise errors.OpExecError(f"instance {filled.name} runs nowhere: start it with gnt-instance startup")
-        self.info(f"instance {filled.name} was stopped in the middle of its move: it goes on on node {primary.name}")
+        primary, name = plan.source.primary, plan.source.instance.name
+        if plan.source.instance.admin_state != AdminState.UP:
+            await self.services.rpc.call(primary, p.instance_shutdown, plan.source.on_node, 0, self.reason_trail())
+            self.info(f"instance {name} does not run, and is not meant to")
+            return primary
+        if not await moves.go_on(self.services, plan.source):
+            raise errors.OpExecError(f"instance {name} runs nowhere: start it with gnt-instance startup")
+        self.info(f"instance {name} was stopped in the middle of its move: it goes on on node {primary.name}")
         return primary
 
-    async def _forget_attempts(self, plan: Migration, there: Node, others: Sequence[Node]) -> None:
-        """Have nodes give up what they keep of moves that did not happen, memory above all."""
+    async def _end_earlier(self, plan: Migration, config: Config) -> None:
+        """Have other nodes give up what they keep from an earlier move that was cut off."""
+        failed = await moves.give_up_elsewhere(self.services, config, plan.source, self.reason_trail(), self.warn)
+        if failed:
+            raise errors.OpExecError(
+                f"cannot migrate instance {plan.source.instance.name}: {', '.join(node.name for node in failed)}"
+                " may keep it from an earlier move that was cut off"
+            )
+
+    async def _forget_attempts(self, plan: Migration, there: Node, others: Sequence[Node]) -> bool:
+        """Have nodes give up what they keep of moves that did not happen; return whether all did."""
         filled, rpc = plan.source.on_node, self.services.rpc
         as_targets = await rpc.call_many(others, p.instance_finalize_migration_dst, filled, "", False)
         as_sources = await rpc.call_many(others, p.instance_finalize_migration_src, filled, True, plan.live)
         last = await rpc.call(there, p.instance_finalize_migration_src, filled, False, plan.live)
-        for answer in (*as_targets.values(), *as_sources.values(), last):
-            if not answer.ok:
-                self.warn(f"cannot clean up on node {answer.node}: {answer.failure}")
+        failed = [answer for answer in (*as_targets.values(), *as_sources.values(), last) if not answer.ok]
+        for answer in failed:
+            self.warn(f"cannot clean up on node {answer.node}: {answer.failure}")
+        return not failed

@@ -6,16 +6,17 @@ from typing import NamedTuple
 
 from ganeti import errors
 from ganeti.masterd.cmdlib.base import HookRun, Locks, LogicalUnit, get_instance
-from ganeti.masterd.cmdlib.instance import devices
-from ganeti.masterd.cmdlib.instance.common import as_text, instance_env, instance_locks, node_names, primary_of
+from ganeti.masterd.cmdlib.instance import devices, moves
+from ganeti.masterd.cmdlib.instance.common import Placed, as_text, instance_env, instance_locks, node_names, primary_of
 from ganeti.masterd.config.snapshot import Config
-from ganeti.model.enums import Level
+from ganeti.model.enums import AdminState, Level
 from ganeti.model.objects.instance import FilledInstance, Instance
 from ganeti.model.objects.node import Node
 from ganeti.model.opcodes.instance import OpInstanceRemove
 from ganeti.model.params.fill import fill_instance
 from ganeti.model.scalars import NodeName
 from ganeti.rpc import procedures as p
+from ganeti.schema import replace
 
 
 class Removal(NamedTuple):
@@ -47,7 +48,10 @@ class LUInstanceRemove(LogicalUnit[OpInstanceRemove, Removal]):
     async def execute(self, plan: Removal) -> None:
         name = plan.instance.name
         config = self.services.config.current
+        if plan.instance.admin_state == AdminState.UP:
+            await self._mark_down(plan)
         if plan.primary:
+            await self._end_moves(config, plan, plan.primary)
             answer = await self.services.rpc.call(
                 plan.primary, p.instance_shutdown, plan.on_node, self.op.shutdown_timeout, self.reason_trail()
             )
@@ -71,3 +75,19 @@ class LUInstanceRemove(LogicalUnit[OpInstanceRemove, Removal]):
                 draft.disks.pop(disk, None)
             del draft.instances[plan.instance.uuid]
         await self.services.config.durable(draft)
+
+    async def _mark_down(self, plan: Removal) -> None:
+        # First of all: should we die with half of its disks gone, nobody is to start it again.
+        with self.services.config.update() as draft:
+            draft.instances[plan.instance.uuid] = replace(plan.instance, admin_state=AdminState.DOWN)
+        await self.services.config.durable(draft)
+
+    async def _end_moves(self, config: Config, plan: Removal, primary: Node) -> None:
+        """Have other nodes give up what they keep from a move that was cut off."""
+        where = Placed(plan.instance, plan.on_node, primary)
+        failed = await moves.give_up_elsewhere(self.services, config, where, self.reason_trail(), self.warn)
+        if failed and not self.op.ignore_failures:
+            raise errors.OpExecError(
+                f"cannot remove instance {plan.instance.name}: {', '.join(node.name for node in failed)} may keep it"
+                " from a move that was cut off; make sure it is down there, then use --ignore-failures"
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ganeti import errors
 from ganeti.errors import ECode
 from ganeti.masterd.cmdlib.base import HookRun, Locks, LogicalUnit, get_instance, need_online
-from ganeti.masterd.cmdlib.instance import devices
+from ganeti.masterd.cmdlib.instance import devices, moves
 from ganeti.masterd.cmdlib.instance.common import Placed, instance_hooks, instance_locks, placed
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import AdminState, AdminStateSource, Level
@@ -56,4 +56,9 @@ class LUInstanceShutdown(LogicalUnit[OpInstanceShutdown, Placed]):
             plan.primary, p.instance_shutdown, plan.on_node, self.op.timeout, self.reason_trail()
         )
         answer.unwrap(f"stop instance {plan.instance.name}")
-        await devices.shutdown_disks(self.services, self.services.config.current, plan.on_node, self.warn)
+        config = self.services.config.current
+        await devices.shutdown_disks(self.services, config, plan.on_node, self.warn)
+        if plan.instance.moving and not await moves.give_up_elsewhere(
+            self.services, config, plan, self.reason_trail(), self.warn
+        ):
+            await moves.is_over(self.services, plan.instance.uuid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ganeti import errors
 from ganeti.errors import ECode
 from ganeti.masterd.cmdlib.base import HookRun, Locks, LogicalUnit, get_instance, need_online
-from ganeti.masterd.cmdlib.instance import devices
+from ganeti.masterd.cmdlib.instance import devices, moves
 from ganeti.masterd.cmdlib.instance.common import Placed, instance_hooks, instance_locks, primary_of
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import AdminState, Level
@@ -40,8 +40,10 @@ class LUInstanceStartup(LogicalUnit[OpInstanceStartup, Placed]):
             self.warn(f"node {primary.name} is offline: instance {instance.name} is only marked as up")
             return Placed(instance, on_node, primary)
         need_online(primary, f"start instance {instance.name}")
+        plan = Placed(instance, on_node, primary)
+        await moves.need_stopped_elsewhere(self.services, config, plan, f"start instance {instance.name}")
         await self._check_memory(on_node, primary)
-        return Placed(instance, on_node, primary)
+        return plan
 
     def hooks(self, plan: Placed, config: Config) -> HookRun:
         return instance_hooks(config, config.instances[plan.instance.uuid], {"FORCE": self.op.force})
@@ -56,6 +58,8 @@ class LUInstanceStartup(LogicalUnit[OpInstanceStartup, Placed]):
             await self.services.config.durable(draft)
         if plan.primary.offline:
             return
+        if plan.instance.moving:
+            await self._settle_move(plan)
         config = self.services.config.current
         await devices.assemble_disks(self.services, config, plan.on_node, self.warn, ignore_secondaries=self.op.force)
         answer = await self.services.rpc.call(
@@ -64,6 +68,19 @@ class LUInstanceStartup(LogicalUnit[OpInstanceStartup, Placed]):
         if not answer.ok:
             await devices.shutdown_disks(self.services, config, plan.on_node, self.warn)
         answer.unwrap(f"start instance {plan.instance.name}")
+
+    async def _settle_move(self, plan: Placed) -> None:
+        """End a move that was cut off: the instance goes on on its primary node if it can, and nowhere else."""
+        config = self.services.config.current
+        failed = await moves.give_up_elsewhere(self.services, config, plan, self.reason_trail(), self.warn)
+        if failed:
+            raise errors.OpExecError(
+                f"cannot start instance {plan.instance.name}: {', '.join(node.name for node in failed)}"
+                " may keep it from a move that was cut off"
+            )
+        if await moves.go_on(self.services, plan):
+            self.info(f"instance {plan.instance.name} goes on where a move that was cut off had stopped it")
+        await moves.is_over(self.services, plan.instance.uuid)
 
     async def _check_memory(self, instance: FilledInstance, primary: Node) -> None:
         if await devices.is_running(self.services, primary, instance):
