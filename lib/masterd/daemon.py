@@ -19,11 +19,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ganeti import _autoconf, errors
+from ganeti import _autoconf, errors, ssconf
 from ganeti.clock import Clock, SystemClock
 from ganeti.masterd import voting
 from ganeti.masterd.cmdlib.cluster import master_ip
 from ganeti.masterd.cmdlib.registry import UNITS
+from ganeti.masterd.config import copies
+from ganeti.masterd.config.load import DamagedConfig
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.config.store import ConfigStore
 from ganeti.masterd.distribute import Distribution
@@ -157,7 +159,11 @@ async def serve(paths: Paths, options: argparse.Namespace, ready: Callable[[], N
     Raises GenericError when the daemon cannot start.
     """
     node = LocalNode(paths, SystemClock(), files.Disk(), random.SystemRandom(), asyncio.to_thread)
-    config = await node.load_config()
+    try:
+        config = await node.load_config()
+    except DamagedConfig as err:
+        raise errors.ConfigurationError(f"{err}{await copies.newest_known(paths, node.clock)}") from err
+    _check_cluster(paths, config.current)
     credentials = CredentialFiles(paths.server_cert, paths.client_cert)
     rpc = NodeRpc(CurlEngine(credentials), node.clock, config.current.cluster.uuid)
     await check_mastership(node, config.current, rpc, vote=not options.no_voting)
@@ -185,6 +191,19 @@ async def check_mastership(node: LocalNode, config: Config, rpc: NodeRpc, *, vot
             raise NotMaster(f"{outcome.reason}; if you are sure, use --no-voting --yes-do-it")
 
 
+def _check_cluster(paths: Paths, config: Config) -> None:
+    """Refuse a configuration that was copied here from another cluster.
+
+    Raises ConfigurationError.
+    """
+    uuid = config.cluster.uuid
+    if ssconf.has_ssconf(paths, "cluster_uuid") and (own := ssconf.read_ssconf(paths, "cluster_uuid")) != uuid:
+        raise errors.ConfigurationError(
+            f"the configuration {paths.config_file} is of cluster {config.cluster.cluster_name} ({uuid}), but this node"
+            f" belongs to cluster {own}; ganeti-masterd --restore-config=NODE takes the copy of a master candidate"
+        )
+
+
 def _limits(config: Config) -> Limits:
     cluster = config.cluster
     return Limits(running=cluster.max_running_jobs, tracked=cluster.max_tracked_jobs)
@@ -206,6 +225,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-voting", action="store_true", help="do not ask the other nodes whether this is the master"
     )
+    parser.add_argument(
+        "--restore-config",
+        nargs="?",
+        const="",
+        metavar="NODE",
+        help="replace a damaged configuration by the newest good copy of the master candidates, or by that of NODE;"
+        " does not start",
+    )
     parser.add_argument("--yes-do-it", action="store_true", help="do not ask for confirmation of --no-voting")
     return parser
 
@@ -217,7 +244,7 @@ def main(argv: Sequence[str]) -> int:
         return EXIT_FAILURE
     paths = Paths.from_environ(os.environ)
     try:
-        return start(paths, options)
+        return start(paths, options) if options.restore_config is None else restore(paths, options.restore_config)
     except NotMaster as err:
         print(f"{NAME}: cannot start on this node: {err}", file=sys.stderr)
         return EXIT_NOT_MASTER
@@ -256,6 +283,20 @@ def start(paths: Paths, options: argparse.Namespace, daemon: process.Daemon | No
         code = EXIT_NOT_MASTER if isinstance(err, NotMaster) else EXIT_FAILURE
         daemon.failed(f"{NAME}: cannot start: {err}", code)
         return code
+
+
+def restore(paths: Paths, node: str) -> int:
+    """Take the configuration from a master candidate and tell which; the daemon must not run.
+
+    Raises GenericError or OSError when that cannot be done.
+    """
+    with process.PidFile(paths.pid_file(NAME)), files.locked_file(paths.queue_lock, timeout=0):
+        done = asyncio.run(copies.restore(paths, SystemClock(), node))
+    print(f"{paths.config_file} is now the copy of {done.copy}")
+    if done.kept:
+        print(f"What it was before is kept as {done.kept}")
+    print("Start the daemons: daemon-util start-master")
+    return 0
 
 
 def _confirmed() -> bool:

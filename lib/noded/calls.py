@@ -7,6 +7,7 @@ from typing import Any
 
 from ganeti import errors
 from ganeti.noded.backend.blockdev import BlockDevices
+from ganeti.noded.backend.config_copy import ConfigCopy
 from ganeti.noded.backend.hooks import Hooks
 from ganeti.noded.backend.iallocator import Allocators
 from ganeti.noded.backend.instance import Instances
@@ -29,6 +30,7 @@ from ganeti.rpc import procedures
 SUBJECTS: tuple[Callable[[NodeContext], object], ...] = (
     Allocators,
     BlockDevices,
+    ConfigCopy,
     FileStorage,
     Hooks,
     Instances,

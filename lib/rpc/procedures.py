@@ -138,6 +138,12 @@ def get_file_info(file_path: str) -> FileInfo:
     raise NotImplementedError
 
 
+@procedure(timeout=URGENT)
+def config_copy() -> str:
+    """Return the node's copy of the configuration, whatever is in it."""
+    raise NotImplementedError
+
+
 # --- replicas of the job queue ----------------------------------------------------
 
 

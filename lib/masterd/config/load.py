@@ -12,9 +12,21 @@ from ganeti.model.upgrade import upgrade
 from ganeti.utils import files, json
 
 _REMEDY = (
-    "every master candidate has a copy under the same path:"
-    " put the one with the highest serial_no here, then start again"
+    "every master candidate has a copy:"
+    " ganeti-masterd --restore-config puts the newest good one here, --restore-config=NODE that of a node"
 )
+
+
+class DamagedConfig(errors.ConfigurationError):
+    """A file that cannot be used, where another copy of it could be; args: (path, reason)."""
+
+    @property
+    def reason(self) -> str:
+        """What is wrong with it."""
+        return str(self.args[1])
+
+    def _describe(self) -> str:
+        return "cannot load the configuration {}: {}; {}".format(*self.args, _REMEDY)
 
 
 class Loaded(NamedTuple):
@@ -38,9 +50,7 @@ def read_config(path: str) -> Loaded:
     try:
         text = files.read_file(path)
     except FileNotFoundError as err:
-        raise errors.ConfigurationError(
-            f"cannot load the configuration {path}: no such file; if this node is to be the master, {_REMEDY}"
-        ) from err
+        raise DamagedConfig(path, "no such file") from err
     except OSError as err:
         raise errors.ConfigurationError(f"cannot load the configuration {path}: {err.strerror or err}") from err
     return parse_config(text, path)
@@ -52,18 +62,16 @@ def parse_config(text: bytes, path: str) -> Loaded:
     Raises as `read_config` does.
     """
     if not text.strip():
-        raise errors.ConfigurationError(f"cannot load the configuration {path}: the file is empty; {_REMEDY}")
+        raise DamagedConfig(path, "the file is empty")
     try:
         data = json.loads(text)
     except errors.ParseError as err:
-        raise errors.ConfigurationError(
-            f"cannot load the configuration {path}: the file is damaged ({err}); {_REMEDY}"
-        ) from err
+        raise DamagedConfig(path, f"the file is damaged ({err})") from err
     if not isinstance(data, dict):
-        raise errors.ConfigurationError(f"cannot load the configuration {path}: not an object; {_REMEDY}")
+        raise DamagedConfig(path, "not an object")
     version = data.get("version")
     if isinstance(version, bool) or not isinstance(version, int):
-        raise errors.ConfigurationError(f"cannot load the configuration {path}: it names no version; {_REMEDY}")
+        raise DamagedConfig(path, "it names no version")
     try:
         config = Config.from_data(ConfigData.from_wire(upgrade(data)))
         assert config.master  # a configuration without one can do nothing
@@ -72,5 +80,5 @@ def parse_config(text: bytes, path: str) -> Loaded:
             f"cannot load the configuration {path}: {err}; start the release that wrote it"
         ) from err
     except (errors.ParameterError, errors.ConfigurationError) as err:
-        raise errors.ConfigurationError(f"cannot load the configuration {path}: {err}; {_REMEDY}") from err
+        raise DamagedConfig(path, str(err)) from err
     return Loaded(config, text, version)

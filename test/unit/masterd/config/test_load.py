@@ -50,7 +50,7 @@ def test_damaged_file_is_named_with_what_to_do(text, reason):
     message = str(caught.value)
     assert message.startswith("cannot load the configuration /var/lib/ganeti/config.data: ")
     assert reason in message
-    assert "put the one with the highest serial_no here" in message
+    assert "put the one with the --restore-config here" in message
 
 
 @pytest.mark.parametrize("version", [2060000, 3020000, 99])
@@ -63,7 +63,7 @@ def test_configuration_without_its_master_is_refused():
     data = json.loads(GOOD)
     data["cluster"]["master_node"] = "11111111-2222-4333-8444-555555555555"
 
-    with pytest.raises(ConfigurationError, match=r"config\.data: cannot find the master: .*highest serial_no"):
+    with pytest.raises(ConfigurationError, match=r"config\.data: cannot find the master: .*--restore-config"):
         parse_config(json.dumps(data).encode(), "config.data")
 
 
