@@ -50,7 +50,7 @@ def test_damaged_file_is_named_with_what_to_do(text, reason):
     message = str(caught.value)
     assert message.startswith("cannot load the configuration /var/lib/ganeti/config.data: ")
     assert reason in message
-    assert "put the one with the --restore-config here" in message
+    assert "--restore-config puts the newest good one here" in message
 
 
 @pytest.mark.parametrize("version", [2060000, 3020000, 99])
