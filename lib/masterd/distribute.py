@@ -55,6 +55,8 @@ class Distribution:
         self._peers: Peers = lambda: ((), ())
         self._config: tuple[int, bytes] | None = None
         self._ssconf: Mapping[str, str] = {}
+        #: the values each node has, for all we know
+        self._ssconf_there: dict[NodeName, Mapping[str, str]] = {}
         self._send_whole_queue: SendAll | None = None
         self.behind: dict[NodeName, set[str]] = {}
         #: (what, node) that is on its way
@@ -73,9 +75,13 @@ class Distribution:
         await self._send_config(self._up_to_date("config", candidates))
 
     async def ssconf(self, values: Mapping[str, str], nodes: Sequence[Node]) -> None:
-        """Ship ssconf values to nodes; who does not get them is behind."""
-        self._ssconf = values
-        await self._send_ssconf(self._up_to_date("ssconf", nodes))
+        """Ship ssconf values to nodes, to those that have the last ones what is new; who does not get them is behind."""
+        before, self._ssconf = self._ssconf, values
+        current = self._up_to_date("ssconf", nodes)
+        new = {key: value for key, value in values.items() if before.get(key) != value} or values
+        knowing = [node for node in current if self._ssconf_there.get(NodeName(node.name)) is before]
+        others = [node for node in current if node not in knowing]
+        await asyncio.gather(self._send_ssconf(knowing, new), self._send_ssconf(others))
 
     # --- for the job queue ------------------------------------------------------------
 
@@ -195,13 +201,17 @@ class Distribution:
                 self._note("config", answers, newest=newest is self._config)
                 free = self._overtaken("config", free, answers)
 
-    async def _send_ssconf(self, nodes: Sequence[Node]) -> None:
+    async def _send_ssconf(self, nodes: Sequence[Node], part: Mapping[str, str] | None = None) -> None:
+        """Bring nodes to the newest values; `part` is what of these they lack, None when that is not known."""
         with self._sending("ssconf", nodes) as free:
             while free and self._ssconf:
                 newest = self._ssconf
-                answers = await self._rpc.call_many(free, p.write_ssconf_files, newest)
+                for node in free:
+                    self._ssconf_there.pop(NodeName(node.name), None)
+                answers = await self._rpc.call_many(free, p.write_ssconf_files, part or newest)
+                self._ssconf_there.update((name, newest) for name, answer in answers.items() if answer.ok)
                 self._note("ssconf", answers, newest=newest is self._ssconf)
-                free = self._overtaken("ssconf", free, answers)
+                free, part = self._overtaken("ssconf", free, answers), None
 
     def _overtaken(
         self, what: str, nodes: Sequence[Node], answers: Mapping[NodeName, NodeResult[object]]

@@ -28,7 +28,8 @@ T = TypeVar("T")
 TEMPORARY_PREFIX = ".new-"
 READ_LIMIT = 256 * 1024 * 1024
 
-_PARALLEL_SYNCS = 16
+#: more threads get in each other's way
+_PARALLEL_SYNCS = 4
 _ZEROS = bytes(1024 * 1024)
 _LOCK_POLL_SECONDS = 0.02
 
@@ -59,6 +60,11 @@ class Disk:
         os.ftruncate(fd, size)
         if allocate and size:
             os.posix_fallocate(fd, 0, size)
+
+    def _start_sync(self, fd: int) -> None:
+        # Starts to write and does not wait: the first sync then finds all files on their way, and the journal is
+        # committed once (posix_fadvise(2); of pages that are not written yet none is dropped).
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def _sync(self, fd: int) -> None:
         os.fsync(fd)
@@ -114,6 +120,8 @@ class Disk:
                 for path, data in files:
                     opened.append(self._write_beside(path, data, mode, uid, gid))
                 if durable:
+                    for fd, _, _ in opened if len(opened) > 1 else ():
+                        self._start_sync(fd)
                     self._each(self._sync, [fd for fd, _, _ in opened])
             finally:
                 for fd, _, _ in opened:

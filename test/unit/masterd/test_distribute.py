@@ -173,3 +173,25 @@ def test_a_candidate_that_is_caught_up_learns_that_the_queue_is_drained(paths):
     asyncio.run(distribution.begin())
 
     assert (drained, os.path.exists(other.paths.queue_drain)) == (True, False)
+
+
+def test_a_node_that_has_the_last_ssconf_values_is_sent_what_is_new(paths):
+    line, old, joined = Slow(), build.make_node(2), build.make_node(3)
+    distribution = Distribution(line, make_node(paths).paths, ManualClock())
+    distribution.connect(lambda: ([old, joined], []), None)
+
+    async def story() -> None:
+        await distribution.ssconf({"a": "1", "b": "1"}, [old])
+        await distribution.ssconf({"a": "1", "b": "2"}, [old, joined])
+        line.fails = True
+        await distribution.ssconf({"a": "3", "b": "2"}, [old])
+        line.fails = False
+        await distribution.ssconf({"a": "4", "b": "2"}, [old])  # not sent: it lacks more than this
+        await distribution.catch_up()
+        await distribution.ssconf({"a": "4", "b": "2"}, [old])  # nothing is new, so all of it is wanted again
+
+    asyncio.run(story())
+
+    whole = {"a": "4", "b": "2"}
+    sent = [{"a": "1", "b": "1"}, {"b": "2"}, {"a": "1", "b": "2"}, {"a": "3"}, whole, whole]
+    assert (line.sent, distribution.behind) == ([str(values) for values in sent], {})
