@@ -75,7 +75,7 @@ class Distribution:
         await self._send_config(self._up_to_date("config", candidates))
 
     async def ssconf(self, values: Mapping[str, str], nodes: Sequence[Node]) -> None:
-        """Ship ssconf values to nodes, to those that have the last ones what is new; who does not get them is behind."""
+        """Ship ssconf values to nodes, what is new to those that have the last; who does not get them is behind."""
         before, self._ssconf = self._ssconf, values
         current = self._up_to_date("ssconf", nodes)
         new = {key: value for key, value in values.items() if before.get(key) != value} or values
