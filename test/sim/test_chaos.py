@@ -6,35 +6,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import random
 from collections.abc import Callable
 
 import pytest
 
-from ganeti import errors
-from ganeti.masterd.jobqueue.job import Job
-from ganeti.model.enums import AdminState, JobStatus
+from ganeti.model.enums import AdminState
 from ganeti.model.opcodes.base import OpCode
-from ganeti.model.scalars import InstanceName, JobId
+from ganeti.model.scalars import JobId
 from test.support.disk import DEATHS
 from test.support.sim import HOUR, CrashPoint, Master, SimCluster
+from test.support.sim_admin import set_right
 from test.support.sim_check import check_at_rest, check_running_once, half_moved, running
 from test.support.sim_net import Fault, State
-from test.support.sim_ops import (
-    create,
-    delay,
-    failover,
-    migrate,
-    modify,
-    name_of,
-    node,
-    number_of,
-    remove,
-    shutdown,
-    startup,
-)
+from test.support.sim_ops import create, delay, failover, migrate, modify, node, remove, shutdown, startup
 
 MakeCluster = Callable[..., SimCluster]
 
@@ -84,7 +70,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_runs_twice(make_cluster: MakeC
         check_running_once(cluster)
         await asyncio.sleep(30.0)
         await master.caught_up()
-        await _as_an_administrator_would(master)
+        await set_right(master)
         await asyncio.sleep(3.0)
         assert not half_moved(cluster)
         wanted = {
@@ -107,37 +93,6 @@ def test_nothing_acknowledged_is_lost_and_nothing_runs_twice(make_cluster: MakeC
     cluster.network.chances.clear()
     cluster.network.states.clear()
     cluster.live(mend, limit=12 * HOUR)
-
-
-def half_removed(master: Master) -> list[int]:
-    """Return the instances whose removal began and did not end."""
-    found: set[int] = set()
-    for job in master.daemon.queue.jobs():
-        match job.ops[0].input:
-            case {"OP_ID": "OP_INSTANCE_REMOVE", "instance_name": str(name)}:
-                if job.status == JobStatus.ERROR and not _was_refused(job):
-                    found.add(number_of(InstanceName(name)))
-                elif job.status == JobStatus.SUCCESS:
-                    found.discard(number_of(InstanceName(name)))
-    names = master.daemon.config.current.instance_names()
-    return sorted(number for number in found if name_of(number) in names)
-
-
-def _was_refused(job: Job) -> bool:
-    return isinstance(errors.from_wire(job.ops[0].result), errors.OpPrereqError)
-
-
-async def _as_an_administrator_would(master: Master) -> None:
-    """Have what was cut off ended one way or the other, and every instance be as it is marked."""
-    for number in half_removed(master):
-        await master.run(remove(number))
-    for instance in list(master.daemon.config.current.instances.values()):
-        number = number_of(instance.name)
-        if not instance.disks or number % 2 == 0:
-            with contextlib.suppress(errors.OpExecError):  # it runs nowhere
-                await master.run(migrate(number, to=1, cleanup=True))
-        await master.run(startup(number) if instance.admin_state == AdminState.UP else shutdown(number))
-        assert master.daemon.config.current.instance_named(name_of(number)) is not None
 
 
 async def _trouble(cluster: SimCluster, rng: random.Random) -> None:

@@ -20,7 +20,7 @@ import asyncio
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from ganeti import errors, ssconf
 from ganeti.luxi import methods as m
@@ -122,7 +122,9 @@ class SimCluster:
         candidates: int | None = None,
         shuffled: bool = True,
         settings: Mapping[str, object] | None = None,
+        daemon: type[MasterDaemon] = MasterDaemon,
     ) -> None:
+        self._daemon = daemon
         self.rng = random.Random(str(seed))
         self.time = SimTime()
         self.clock = SimClock(self.time)
@@ -159,6 +161,18 @@ class SimCluster:
             self.network.land()
             return True
         return False
+
+    def die_at(self, point: CrashPoint) -> None:
+        """Let the daemon that runs die somewhere, counted from now on."""
+        if point.write is not None:
+            self.disk.fail_at, self.disk.error = len(self.disk.operations) + point.write, point.death
+        if point.request is not None:
+            self.transport.die_at(point.request, late=point.late)
+
+    def die(self, death: Any = CRASH) -> NoReturn:
+        """Let the daemon that runs die now."""
+        self.disk.die(death)
+        raise Crash
 
     def work(self, act: Callable[[], Awaitable[T]], *, limit: float = HOUR) -> T:
         """Do something on virtual time without a master daemon."""
@@ -197,7 +211,7 @@ class SimCluster:
     async def _serve(self, scenario: Callable[[Master], Awaitable[T]]) -> T:
         node = self.local_node(disk=self.disk)
         config: ConfigStore = await node.load_config()
-        daemon = MasterDaemon(node, config, NodeRpc(self.transport, self.clock, config.current.cluster.uuid))
+        daemon = self._daemon(node, config, NodeRpc(self.transport, self.clock, config.current.cluster.uuid))
         stop, ready = asyncio.Event(), asyncio.Event()
         serving = asyncio.create_task(daemon.run((), stop, ready.set), name="daemon")
         waiting = asyncio.create_task(ready.wait(), name="client waiting for the daemon")
@@ -234,6 +248,10 @@ class RecordingDisk(FaultyDisk):
         """Let nothing be written any more."""
         if not self.crashed:
             super()._crash(CRASH)
+
+    def die(self, death: Any) -> None:
+        """Die between two changes."""
+        self._crash(death)
 
     def write_files(self, pairs: Any, mode: int = 0o600, **more: Any) -> None:
         pairs = [(path, data.encode() if isinstance(data, str) else data) for path, data in pairs]

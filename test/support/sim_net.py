@@ -202,6 +202,10 @@ class SimTransport:
     async def close(self) -> None:
         """Nothing is kept open."""
 
+    def die_at(self, request: int, *, late: bool) -> None:
+        """Die at a request, counted from the next one."""
+        self._crash_at, self._crash_late = self.count + request, late
+
     def kill(self) -> None:
         """Send nothing any more."""
         self._dead = True

@@ -8,6 +8,7 @@ to be waited for.  Handlers run at once; the time they sleep passes before the a
 from __future__ import annotations
 
 import os
+import shutil
 from typing import NamedTuple
 
 from ganeti import errors
@@ -91,6 +92,7 @@ class SimNode:
         """Let all instances here be gone, and the daemon start anew."""
         for name in self.running():
             os.unlink(os.path.join(self.paths.fake_hypervisor_dir, name))
+        shutil.rmtree(os.path.join(self.paths.run_dir, "fake-hypervisor-migration"), ignore_errors=True)
         self.restart()
 
     def receive(self, digest: str, request: Request) -> Response | Waiting:
