@@ -41,6 +41,7 @@ PAGES = {
     "gnt-debug": "look into the master daemon and exercise it",
     "ganeti-masterd": "master daemon of a cluster",
     "ganeti-noded": "node daemon of a cluster",
+    "ganeti-rapi": "remote API of a cluster, over HTTPS",
 }
 man_pages = [(f"man/{name}", name, text, "", 8) for name, text in PAGES.items()]
 man_show_urls = True

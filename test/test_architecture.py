@@ -44,7 +44,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "htools": _CLIENT,
     "cli": _CLIENT | {"bootstrap", "htools"},
     # starts all daemons of a virtual cluster as forks of one process
-    "vcluster": _CLIENT | {"bootstrap", "hypervisor", "masterd", "noded"},
+    "vcluster": _CLIENT | {"bootstrap", "hypervisor", "masterd", "noded", "rapi"},
     "tools": _CLIENT | {"bootstrap", "hypervisor", "vcluster"},
 }
 

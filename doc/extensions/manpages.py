@@ -16,6 +16,7 @@ from ganeti.cli.parse import options_of
 OTHERS = {
     "ganeti-masterd": "ganeti.masterd.daemon",
     "ganeti-noded": "ganeti.noded.daemon",
+    "ganeti-rapi": "ganeti.rapi.daemon",
     "vcluster-setup": "ganeti.tools.vcluster_setup",
     "vcluster-run": "ganeti.tools.vcluster_run",
     "ensure-dirs": "ganeti.tools.ensure_dirs",

@@ -13,6 +13,7 @@ from ganeti.utils import process
 
 NODED = "ganeti-noded"
 MASTERD = "ganeti-masterd"
+RAPI = "ganeti-rapi"
 DEFAULT_NODED_PORT = 1811
 
 START_TIMEOUT = 60.0

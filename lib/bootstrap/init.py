@@ -35,6 +35,11 @@ DEFAULT_TEMPLATES = (DiskTemplate.FILE, DiskTemplate.DISKLESS)
 SUPPORTED_HYPERVISORS = frozenset({HypervisorName.FAKE})
 CONFIG_MODE = 0o600
 QUEUE_MODE = 0o640
+USERS_MODE = 0o640
+
+_NO_USERS = """\
+# Users of the remote API: USER PASSWORD [read,write]; see ganeti-rapi(8)
+"""
 
 Tell = Callable[[str], None]
 
@@ -79,12 +84,14 @@ def init_cluster(paths: Paths, options: InitOptions, tell: Tell) -> None:
     tell(f"making keys and configuration of cluster {cluster.name}")
     try:
         keys.create_cluster_keys(paths)
+        _write_users(paths)
         _write(paths, _with_certificate(config, x509.cert_digest(files.read_file(paths.client_cert))))
         tell("starting daemons")
         daemons.restart_noded(paths)
         nodeadd.wait_until_answers(paths, Address(node, host.ip))
         daemons.start(paths, daemons.MASTERD, "--no-voting", "--yes-do-it")
         daemons.wait_for_socket(paths.query_socket)
+        daemons.start(paths, daemons.RAPI)
     except BaseException:
         _remove_traces(paths)
         raise
@@ -261,11 +268,26 @@ def _write(paths: Paths, config: Config) -> None:
     files.write_file(paths.config_file, config_text(config), mode=CONFIG_MODE)
 
 
+def _write_users(paths: Paths) -> None:
+    """Make the file of the remote API's users, unless the administrator has: nobody can log in yet."""
+    if not os.path.exists(paths.rapi_users):
+        files.write_file(paths.rapi_users, _NO_USERS, mode=USERS_MODE)
+
+
+def _has_no_users(paths: Paths) -> bool:
+    """Tell whether the users file is as it is made here."""
+    try:
+        return files.read_file(paths.rapi_users) == _NO_USERS.encode()
+    except OSError:
+        return False
+
+
 def _remove_traces(paths: Paths) -> None:
     """Make the node as it was before, as far as possible."""
-    for daemon in (daemons.MASTERD, daemons.NODED):
+    for daemon in (daemons.RAPI, daemons.MASTERD, daemons.NODED):
         daemons.stop_quietly(paths, daemon)
-    for path in [*key_files(paths), paths.config_file, *ssconf_files(paths), *queue_files(paths)]:
+    users = [paths.rapi_users] if _has_no_users(paths) else []
+    for path in [*key_files(paths), *users, paths.config_file, *ssconf_files(paths), *queue_files(paths)]:
         with contextlib.suppress(OSError):  # the error that led here is the one to be told
             files.remove_file(path, missing_ok=True)
 

@@ -143,7 +143,7 @@ def _connect(path: str, timeout: float, clock: SyncClock) -> socket.socket:
             return _try_connect(path, timeout)
         except OSError as err:
             if err.errno not in (errno.EAGAIN, errno.EINTR):
-                raise _translate(err, path) from err
+                raise connect_error(err, path) from err
         if clock.monotonic() + pause > deadline:
             raise errors.TimeoutError(f"cannot connect to {path}: the master daemon took no call for {timeout:g} s")
         clock.sleep(pause)
@@ -162,7 +162,8 @@ def _try_connect(path: str, timeout: float) -> socket.socket:
     return connection
 
 
-def _translate(err: OSError, path: str) -> errors.ProtocolError:
+def connect_error(err: OSError, path: str) -> errors.ProtocolError:
+    """Return the error of a connection that could not be made."""
     classes: dict[int | None, tuple[Callable[[str], errors.ProtocolError], str]] = {
         errno.ENOENT: (errors.NoMasterError, "there is no such socket"),
         errno.ENOTDIR: (errors.NoMasterError, "there is no such socket"),

@@ -11,6 +11,7 @@ from ganeti.clock import Clock
 from ganeti.errors import ECode
 from ganeti.luxi import methods as m
 from ganeti.masterd.cluster_info import cluster_info
+from ganeti.masterd.cmdlib.registry import UNITS
 from ganeti.masterd.cmdlib.tags.target import full_name
 from ganeti.masterd.config.store import ConfigStore
 from ganeti.masterd.jobqueue.queue import JobQueue
@@ -142,6 +143,8 @@ class Handlers:
             "ssh_key_type": cluster.ssh_key_type,
             "ssh_key_bits": cluster.ssh_key_bits,
             "volume_group_name": cluster.volume_group_name,
+            "opcodes": sorted(op.OP_ID for op in UNITS),
+            "luxi_calls": sorted(self.table()),
         }
         return [values.get(name) for name in names]
 

@@ -10,11 +10,9 @@ import contextlib
 import gc
 import logging
 import signal
-import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ganeti import ssconf
 from ganeti.clock import Clock
 from ganeti.noded.access import Access
 from ganeti.noded.function_process import Handler
@@ -24,12 +22,12 @@ from ganeti.noded.options import Options
 from ganeti.noded.server import Limits, NodeServer, tls_context
 from ganeti.paths import Paths
 from ganeti.procedure import Procedure
-from ganeti.utils import files, net
+from ganeti.utils import files
 from ganeti.utils import log as logs
+from ganeti.utils.listen import bound_socket, default_address
 
 log = logging.getLogger(__name__)
 
-_IPV6 = "10"
 #: seconds after which a write that has not ended never will
 _LEFTOVER_AGE = 300.0
 
@@ -94,33 +92,3 @@ class NodeDaemon:
     def _reopen_logs(self) -> None:
         logs.reopen()
         self._functions.reopen_logs()
-
-
-def default_address(paths: Paths) -> str:
-    """Return where to listen: all addresses, but a virtual node only has its own.
-
-    Raises ResolverError.
-    """
-    if paths.is_virtual:
-        return net.resolve(paths.hostname, paths)
-    if ssconf.has_ssconf(paths, "primary_ip_family") and ssconf.read_ssconf(paths, "primary_ip_family") == _IPV6:
-        return "::"
-    return "0.0.0.0"
-
-
-def bound_socket(address: str, port: int, interface: str = "") -> socket.socket:
-    """Return a socket bound to an address, which nobody else may use.
-
-    Raises OSError.
-    """
-    listening = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if interface:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
-        listening.bind((address, port))
-    except OSError as err:
-        listening.close()
-        raise OSError(err.errno, f"cannot listen at {address} port {port}: {err.strerror}") from err
-    listening.setblocking(False)
-    return listening

@@ -25,11 +25,12 @@ from ganeti.noded.context import NodeContext
 from ganeti.noded.function_server import ServerProcess
 from ganeti.noded.nursery import Nursery
 from ganeti.paths import Paths
+from ganeti.rapi import daemon as rapi
 from ganeti.utils import files, process
 from ganeti.vcluster.setup import read_layout
 
 #: daemons in the order they are started
-DAEMONS = (daemons.NODED, daemons.MASTERD)
+DAEMONS = (daemons.NODED, daemons.MASTERD, daemons.RAPI)
 #: how many are starting at a time
 AT_ONCE = 16
 START_LIMIT = 60.0
@@ -80,12 +81,13 @@ def nodes_of(directory: str, only: Sequence[str] = ()) -> list[Paths]:
 def start(nodes: Sequence[Paths], report: Report) -> bool:
     """Start the daemons that are to run on each node; return whether all of them do.
 
-    Node daemons first; then the master daemon on the node that knows itself to be the master.
+    Node daemons first; then those of the master on the node that knows itself to be it.
     """
     masters = [paths for paths in nodes if is_master(paths)]
     with Nursery() as nursery:
         fine = _start_all(nodes, daemons.NODED, report, _prepare_noded, nursery)
-    return _start_all(masters, daemons.MASTERD, report, _prepare_masterd, None) and fine
+    fine = _start_all(masters, daemons.MASTERD, report, _prepare_masterd, None) and fine
+    return _start_all(masters, daemons.RAPI, report, _prepare_rapi, None) and fine
 
 
 def stop(nodes: Sequence[Paths], report: Report) -> bool:
@@ -185,6 +187,11 @@ def _prepare_noded(paths: Paths) -> _Prepared:
 def _prepare_masterd(paths: Paths) -> _Prepared:
     options = masterd.build_parser().parse_args(_arguments(paths, daemons.MASTERD))
     return _Prepared(paths, daemons.MASTERD, lambda life, server: masterd.start(paths, options, life))
+
+
+def _prepare_rapi(paths: Paths) -> _Prepared:
+    options = rapi.parse_options(_arguments(paths, daemons.RAPI))
+    return _Prepared(paths, daemons.RAPI, lambda life, server: rapi.start(paths, options, life))
 
 
 def _fork(prepared: _Prepared, nursery: Nursery | None) -> int:

@@ -75,7 +75,9 @@ def test_installed_programs_run_and_are_the_configured_ones(prefix: str, tmp_pat
 
     assert _autoconf.VERSION in version
     assert f"{root}/var/lib/ganeti\n" in made.stdout
-    assert status.stdout == "ganeti-noded is not running\nganeti-masterd is not running\n"
+    assert status.stdout == "".join(
+        f"{name} is not running\n" for name in ("ganeti-noded", "ganeti-masterd", "ganeti-rapi")
+    )
 
 
 def test_without_the_libraries_programs_say_what_is_missing(prefix: str) -> None:

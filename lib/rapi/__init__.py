@@ -1,0 +1,1 @@
+"""The remote API: what the master daemon offers, over HTTPS, to users of the users file."""
