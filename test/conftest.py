@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import random
+import signal
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -37,6 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
         thorough = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
         usual = str(random.SystemRandom().randrange(2**32)) if thorough else _USUAL_SEED
         config.option.hypothesis_seed = getattr(config, "workerinput", {}).get(_SEED, usual)
+    # A shell lets what it starts in the background ignore interrupts, and that is inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ[_MARK] = uuid.uuid4().hex  # inherited by whatever a test starts
 
 
