@@ -200,8 +200,32 @@ def set_watcher_pause(until: float | None) -> float | None:
     raise NotImplementedError
 
 
+# --- watching the cluster: not among Ganeti's methods ------------------------------
+
+
+@procedure(name="WaitForEvents", timeout=READ_WRITE_TIMEOUT)
+def wait_for_events(epoch: str, serial: int, timeout: float) -> dict[str, Any]:
+    """Wait until something happened after the event of a serial, for at most `timeout` seconds.
+
+    Answers {"epoch", "serial", "reset", "events": [[serial, time, kind, data], ...]}, of
+    which the first two are for the next call.  With `reset` events were missed, or the
+    epoch ended: look at everything anew.  The epoch "" stands for now and is answered
+    at once.
+    """
+    raise NotImplementedError
+
+
+@procedure(name="QueryFigures", timeout=READ_WRITE_TIMEOUT)
+def query_figures() -> dict[str, Any]:
+    """Answer how the master daemon does: counts, and times as histograms."""
+    raise NotImplementedError
+
+
 METHODS: Mapping[str, Procedure[..., Any]] = table_of(sys.modules[__name__])
 """Every call, by its name on the wire."""
 
-ABANDONABLE = frozenset(name for name in METHODS if name.startswith("Query")) | {wait_for_job_change.name}
+WAITING = frozenset({wait_for_job_change.name, wait_for_events.name})
+"""Calls that wait for something to happen."""
+
+ABANDONABLE = frozenset(name for name in METHODS if name.startswith("Query")) | WAITING
 """Calls that change nothing: they end when the client who asked has gone."""

@@ -1,7 +1,8 @@
 """The master daemon: its constructor is the wiring diagram.
 
     LUXI server ── handlers ── job queue ── processor ── logical units ── services
-                       └────── queries ───────────────── config · rpc · allocator
+                       ├────── queries ───────────────── config · rpc · allocator
+                       └────── monitor: watches queue and config
 
 Started on the one node that is the master (`voting`), it refuses to run anywhere else.
 """
@@ -37,6 +38,7 @@ from ganeti.masterd.jobqueue.queue import JobQueue, Limits
 from ganeti.masterd.jobqueue.store import JobStore
 from ganeti.masterd.locking.manager import LockManager
 from ganeti.masterd.luxi_server import LuxiServer
+from ganeti.masterd.monitor import Monitor
 from ganeti.masterd.names import HostNames
 from ganeti.masterd.processor import Processor
 from ganeti.masterd.queries import Queries
@@ -87,6 +89,7 @@ class MasterDaemon:
         self.distribution = Distribution(rpc, paths, clock)
         self.locks = LockManager(clock)
         self.queries = Queries(config, rpc)
+        self.monitor = Monitor(clock, f"{node.rng.getrandbits(64):x}", config, self.locks, rpc)
         self.services = Services(
             config=config,
             rpc=rpc,
@@ -103,6 +106,7 @@ class MasterDaemon:
             self.queries.job_values,
             limits=_limits(config.current),
             priorities_changed=self.locks.priorities_changed,
+            watch=self.monitor.job_changed,
         )
         hooks = HookRunner(rpc, paths.data_dir)
         self.processor = Processor(
@@ -112,8 +116,10 @@ class MasterDaemon:
         self.queries.connect(self.queue, self.locks, pause)
         self.distribution.connect(self._peers, store.send_all)
         config.connect(self.distribution)
+        self.monitor.connect(self.queue)
+        config.watch(self.monitor.config_changed)
         self.handlers = Handlers(self.queue, self.queries, config, pause, clock)
-        self.luxi = LuxiServer(self.handlers.table())
+        self.luxi = LuxiServer({**self.handlers.table(), **self.monitor.table()})
         self._paths = paths
 
     async def run(self, sockets: Sequence[str], stop: asyncio.Event, ready: Callable[[], None]) -> None:

@@ -38,7 +38,6 @@ _SOCKET_MODE_MASK = 0o117  # leaves 0660
 _BACKLOG = 1024
 _READ_AHEAD = 4
 """Requests of one connection that wait while one is being answered."""
-_WAIT = methods.wait_for_job_change.name
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -183,7 +182,7 @@ class Connection(asyncio.Protocol):
         # A client may close its sending side and still read its answers; but nobody waits like that.
         self._ended = True
         self._stop_deadline()
-        if self._task is not None and self._method == _WAIT:
+        if self._task is not None and self._method in methods.WAITING:
             self._task.cancel()
         return self._task is not None
 
@@ -241,7 +240,7 @@ class Connection(asyncio.Protocol):
     async def _answer(self, request: framing.Request | errors.LuxiError) -> None:
         if isinstance(request, errors.LuxiError):
             message = framing.encode_failure(request)
-        elif self._ended and request.method == _WAIT:
+        elif self._ended and request.method in methods.WAITING:
             return
         else:
             self._method = request.method

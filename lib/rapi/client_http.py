@@ -137,7 +137,7 @@ class Http:
         try:
             curl.perform()
         except pycurl.error as err:
-            raise self.failure(err.args[0], err.args[-1], method, path) from err
+            raise self.failure(int(err.args[0]), err.args[-1], method, path) from err
         status = int(curl.getinfo(pycurl.RESPONSE_CODE))
         text = answer.decode("utf-8", "replace")
         if status >= 300:

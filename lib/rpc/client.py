@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
@@ -86,6 +87,10 @@ class NodeRpc:
         self._port = port
         self._times = times or Times()
         self._daemons: dict[NodeName, str] = {}
+        #: calls made since the beginning, by name
+        self.calls: Counter[str] = Counter()
+        #: calls that failed, by name and how far they got
+        self.failures: Counter[tuple[str, Phase]] = Counter()
 
     async def call(self, node: Target, proc: Procedure[P, R], *args: P.args, **kwargs: P.kwargs) -> NodeResult[R]:
         """Call one node.
@@ -115,6 +120,7 @@ class NodeRpc:
         if node.offline and not proc.offline:
             return _offline(node)
         call = self._encode(proc, proc.encode_arguments(*args, **kwargs))
+        self.calls[call.name] += 1
         request = start_request(call, new_key(), 0, self._times.grace)
         heard = await self._transport.send(Endpoint(node.primary_ip, self._port), request)
         failure: Failure | None = None
@@ -136,6 +142,7 @@ class NodeRpc:
         if node.offline and not proc.offline:
             return _offline(node)
         name = node.name
+        self.calls[call.name] += 1
         conversation = converse(
             call, new_key(), lambda: self._daemons.get(name, ""), self._clock.monotonic, self._times
         )
@@ -167,6 +174,7 @@ class NodeRpc:
 
     def _result(self, node: Target, call: Call, value: R | None, failure: Failure | None) -> NodeResult[R]:
         if failure is not None:
+            self.failures[call.name, failure.phase] += 1
             log.info("call %s to node %s: %s: %s", call.name, node.name, failure.phase, failure.message)
         return NodeResult(node.name, value, failure)
 

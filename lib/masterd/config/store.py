@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ganeti import errors
@@ -27,7 +27,7 @@ from ganeti.masterd.config.ssconf import SsconfValues, changed_keys
 from ganeti.masterd.config.text import ConfigText, Dump, dump_record, merged
 from ganeti.masterd.config.verify import check_change
 from ganeti.model.objects.node import Node
-from ganeti.model.scalars import JobId, Timestamp
+from ganeti.model.scalars import JobId, Timestamp, Uuid
 from ganeti.paths import Paths
 from ganeti.utils import files
 from ganeti.utils.files import Disk
@@ -40,6 +40,8 @@ LEFTOVER_AGE = 3600.0
 
 #: runs what blocks without holding up the loop
 RunBlocking = Callable[[Callable[[], None]], Awaitable[None]]
+#: called with the configuration before and after a change, and which records may differ by section
+Watch = Callable[[Config, Config, Mapping[str, Collection[Uuid]]], None]
 
 
 class Distributor(Protocol):
@@ -75,6 +77,7 @@ class ConfigStore:
         self._disk = disk or Disk()
         self._run_blocking = run_blocking
         self._distributor: Distributor | None = None
+        self._watch: Watch = lambda before, after, touched: None
         self._durable = config
         self._head = config
         self._serial = config.serial_no
@@ -117,6 +120,10 @@ class ConfigStore:
     def connect(self, distributor: Distributor) -> None:
         """Send what is written to other nodes from now on."""
         self._distributor = distributor
+
+    def watch(self, watch: Watch) -> None:
+        """Tell of every change from now on, once it is durable."""
+        self._watch = watch
 
     # --- reading ----------------------------------------------------------------------
 
@@ -238,10 +245,11 @@ class ConfigStore:
                 raise
             async with self._shipping:
                 await self._ship(config, data)
-                self._durable, self._data = config, data
+                before, self._durable, self._data = self._durable, config, data
             for outcome in waiting:
                 if not outcome.done():
                     outcome.set_result(config)
+            self._watch(before, config, touched)
 
     def _writing(self, data: bytes) -> Callable[[], None]:
         return lambda: self._disk.write_file(self._path, data, mode=CONFIG_MODE)

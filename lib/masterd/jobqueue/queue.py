@@ -23,7 +23,7 @@ from ganeti.errors import ECode
 from ganeti.masterd.jobqueue import job as jobs
 from ganeti.masterd.jobqueue import scheduler
 from ganeti.masterd.jobqueue.job import Job, Verb
-from ganeti.masterd.jobqueue.records import Records
+from ganeti.masterd.jobqueue.records import Records, Watch
 from ganeti.masterd.jobqueue.run import Executor, JobRun, Stop
 from ganeti.masterd.jobqueue.scheduler import Doom, Instruction, Scheduler, Start
 from ganeti.masterd.jobqueue.store import JobStore
@@ -66,7 +66,7 @@ class JobQueue:
     """All jobs of the cluster.
 
     `priorities_changed` is called when the priority of a job that may be waiting for
-    locks has changed.
+    locks has changed, `watch` with each job that changed.
     """
 
     def __init__(
@@ -77,13 +77,14 @@ class JobQueue:
         *,
         limits: Limits = Limits(),  # noqa: B008 - a constant
         priorities_changed: Callable[[], None] = lambda: None,
+        watch: Watch = lambda old, new: None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._values = values
         self._limits = limits
         self._priorities_changed = priorities_changed
-        self._records = Records(store, clock)
+        self._records = Records(store, clock, watch)
         self._scheduler = Scheduler(limits.started)
         self._executor: Executor | None = None
         self._runs: dict[JobId, JobRun] = {}
@@ -242,7 +243,7 @@ class JobQueue:
             self._arriving -= len(arriving)
         written = [job for job, failure in zip(arriving, failures, strict=True) if failure is None]
         for job in written:
-            self._records.add(job)
+            self._records.add_new(job)
         await self._enqueue(written)
         return {job.id: failure for job, failure in zip(arriving, failures, strict=True) if failure}
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ganeti import errors
 from ganeti.clock import Clock
@@ -21,6 +21,7 @@ from ganeti.masterd.jobqueue.job import Job
 from ganeti.masterd.jobqueue.store import JobStore
 from ganeti.masterd.jobqueue.subscribe import Subscriptions
 from ganeti.model.scalars import JobId
+from ganeti.schema import replace
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +29,17 @@ log = logging.getLogger(__name__)
 FLUSH_INTERVAL = 2.0
 
 
+#: called with a job as it was shown (None: it is new) and as it is shown now; not for log entries
+Watch = Callable[[Job | None, Job], None]
+
+
 class Records:
     """All jobs that are not archived."""
 
-    def __init__(self, store: JobStore, clock: Clock) -> None:
+    def __init__(self, store: JobStore, clock: Clock, watch: Watch = lambda old, new: None) -> None:
         self._store = store
         self._clock = clock
+        self._watch = watch
         self.subscriptions = Subscriptions(clock)
         self._shown: dict[JobId, Job] = {}
         self._ahead: dict[JobId, Job] = {}
@@ -62,13 +68,20 @@ class Records:
         """Take in a job that is on disk."""
         self._shown[job.id] = job
 
+    def add_new(self, job: Job) -> None:
+        """Take in a job that was just submitted, and is on disk."""
+        self.add(job)
+        self._watch(None, job)
+
     def change(self, job: Job, *, urgent: bool = True) -> None:
         """Take note of a change that needs no disk: after a crash it does not matter."""
         if job.id in self._ahead:
             self._ahead[job.id] = job
         else:
-            self._shown[job.id] = job
+            old, self._shown[job.id] = self._shown.get(job.id), job
             self.subscriptions.publish(job.id, urgent=urgent)
+            if urgent:
+                self._watch(old, job)
 
     def log(self, job: Job) -> None:
         """Take note of new log entries, which are written later."""
@@ -112,6 +125,7 @@ class Records:
             raise errors.JobQueueError(f"cannot archive jobs: {err}") from err
         for job in going:
             self.subscriptions.publish(job.id)
+            self._watch(job, replace(job, archived=True))
         return going
 
     async def _save(self, job: Job, *, replicate: bool = True) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from ganeti import errors
 from ganeti.clock import Clock
+from ganeti.masterd.histogram import Histogram
 from ganeti.masterd.locking.table import ALL, All, Grant, LockTable, Names
 from ganeti.model.enums import Level
 
@@ -41,6 +43,8 @@ class LockManager:
         self._table = LockTable()
         self._wakeups: dict[str, asyncio.Future[None]] = {}
         self._priorities: dict[str, Callable[[], int]] = {}
+        #: how long requests waited that could not be granted at once
+        self.waits = Histogram()
 
     async def acquire(
         self,
@@ -72,6 +76,7 @@ class LockManager:
         self._priorities[owner] = look
         self._wakeups[owner] = asyncio.get_running_loop().create_future()
         log.debug("%s waits for %s", owner, describe(level, names))
+        begin = self._clock.monotonic()
         try:
             async with asyncio.timeout(timeout):
                 await self._wakeups[owner]
@@ -84,6 +89,7 @@ class LockManager:
         finally:
             self._wakeups.pop(owner, None)
             self._priorities.pop(owner, None)
+            self.waits.add(self._clock.monotonic() - begin)
         return self._table.owned(owner, level)
 
     def release(self, owner: str, level: Level | None = None, names: Collection[str] | None = None) -> None:
@@ -106,6 +112,12 @@ class LockManager:
         """Look again at the priorities of all who wait."""
         for owner, look in list(self._priorities.items()):
             self._wake(self._table.prioritize(owner, look()))
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return {"held": owners by level, "waiting": requests by level}; levels in lower case."""
+        held = Counter(level.name.lower() for _, level, _ in self._table.holdings())
+        waiting = Counter(request.level.name.lower() for request in self._table.waiting())
+        return {"held": dict(held), "waiting": dict(waiting)}
 
     def dump(self) -> list[LockRow]:
         """Return every lock somebody holds or waits for, by level and name."""

@@ -6,12 +6,16 @@ from ganeti.luxi import methods
 SPEC = json.loads((pathlib.Path(__file__).parents[2] / "data/spec/luxi.json").read_text())
 
 
-def test_every_method_of_the_specification_is_in_the_table_and_no_other() -> None:
-    assert methods.METHODS.keys() == SPEC["methods"].keys()
+#: ours, beyond the specification
+OWN = {"WaitForEvents", "QueryFigures"}
+
+
+def test_every_method_of_the_specification_is_in_the_table_and_no_other_but_our_own() -> None:
+    assert methods.METHODS.keys() == SPEC["methods"].keys() | OWN
 
 
 def test_every_method_takes_the_arguments_of_the_specification() -> None:
-    counts = {name: len(p.names) for name, p in methods.METHODS.items()}
+    counts = {name: len(p.names) for name, p in methods.METHODS.items() if name not in OWN}
 
     assert counts == {name: len(row["args"]) for name, row in SPEC["methods"].items()}
 
