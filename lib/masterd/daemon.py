@@ -89,7 +89,7 @@ class MasterDaemon:
         self.distribution = Distribution(rpc, paths, clock)
         self.locks = LockManager(clock)
         self.queries = Queries(config, rpc)
-        self.monitor = Monitor(clock, f"{node.rng.getrandbits(64):x}", config, self.locks, rpc)
+        self.monitor = Monitor(clock, config, self.locks, rpc)
         self.services = Services(
             config=config,
             rpc=rpc,

@@ -77,8 +77,9 @@ class JobTimes:
 class Monitor:
     """Watches queue and configuration; answers the LUXI calls about both and the rest of the daemon."""
 
-    def __init__(self, clock: Clock, epoch: str, config: ConfigStore, locks: LockManager, rpc: NodeRpc) -> None:
-        self.events = Events(clock, epoch)
+    def __init__(self, clock: Clock, config: ConfigStore, locks: LockManager, rpc: NodeRpc) -> None:
+        # No two master daemons begin in the same microsecond.
+        self.events = Events(clock, f"{int(clock.time() * 1_000_000):x}")
         self._times = JobTimes()
         self._config = config
         self._locks = locks

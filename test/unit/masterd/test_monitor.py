@@ -25,7 +25,9 @@ from ganeti.rpc.result import Phase
 from ganeti.rpc.transport import Loss
 from test.support.config import make_config, make_store
 from test.support.queue import Bench, dummy, succeed, values_of
-from test.support.virtual import VirtualClock, directly, run
+from test.support.virtual import EPOCH, VirtualClock, directly, run
+
+EPOCH_TEXT = f"{int(EPOCH * 1_000_000):x}"
 
 
 class Nobody:
@@ -41,7 +43,7 @@ class Nobody:
 def make_monitor(tmp_path, bench: Bench) -> Monitor:
     clock = VirtualClock()
     store = make_store(tmp_path / "config.data", make_config())
-    monitor = Monitor(clock, "e", store, LockManager(clock), NodeRpc(Nobody(), clock, "uuid"))
+    monitor = Monitor(clock, store, LockManager(clock), NodeRpc(Nobody(), clock, "uuid"))
     jobs = JobStore(bench.paths, bench.disk, bench.candidate, directly)
     bench.queue = JobQueue(jobs, clock, values_of, watch=monitor.job_changed)
     monitor.connect(bench.queue)
@@ -117,7 +119,12 @@ def test_figures_and_events_are_answered_over_luxi(tmp_path):
         now = framing.decode_answer((await server.answer("WaitForEvents", ["", 0, 5])).rstrip(framing.END))
         figures = framing.decode_answer((await server.answer("QueryFigures", [])).rstrip(framing.END))
 
-        assert methods.wait_for_events.decode_answer(now) == {"epoch": "e", "serial": 0, "reset": False, "events": []}
+        assert methods.wait_for_events.decode_answer(now) == {
+            "epoch": EPOCH_TEXT,
+            "serial": 0,
+            "reset": False,
+            "events": [],
+        }
         assert figures["instances"] == {}
 
     run(scene())
