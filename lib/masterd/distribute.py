@@ -12,18 +12,20 @@ import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from ganeti.clock import Clock
 from ganeti.masterd.cluster_files import ClusterFile, cluster_files
 from ganeti.model.objects.cluster import Cluster
 from ganeti.model.objects.node import Node
-from ganeti.model.scalars import NodeName
+from ganeti.model.scalars import JobId, NodeName
 from ganeti.paths import Paths
 from ganeti.rpc import procedures as p
 from ganeti.rpc.client import NodeRpc
 from ganeti.rpc.result import NodeResult
 from ganeti.utils.digest import short_digest
 from ganeti.utils.files import read_file
+from ganeti.utils.numbers import besides
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +38,21 @@ _PERMISSIONS = 0o777
 QUEUE_BATCH = 200
 
 SendFiles = Callable[[Sequence[tuple[str, bytes]]], Awaitable[None]]
-#: lets the function given send the whole queue, while no change of it is sent
-SendAll = Callable[[SendFiles], Awaitable[None]]
 #: the nodes now: (all that are online, the other candidates among them)
 Peers = Callable[[], tuple[Sequence[Node], Sequence[Node]]]
+
+
+class WholeQueue(Protocol):
+    """What is needed of the queue here to make that of a candidate equal to it."""
+
+    async def send_all(self, send: SendFiles) -> None:
+        """Let `send` send the whole queue, while no change of it is sent."""
+
+    async def archived(self) -> Sequence[JobId]:
+        """Return the jobs in the archive."""
+
+    async def copy_archived(self, job_ids: Sequence[JobId]) -> Sequence[tuple[JobId, bytes]]:
+        """Return the files of archived jobs."""
 
 
 class Distribution:
@@ -57,15 +70,15 @@ class Distribution:
         self._ssconf: Mapping[str, str] = {}
         #: the values each node has, for all we know
         self._ssconf_there: dict[NodeName, Mapping[str, str]] = {}
-        self._send_whole_queue: SendAll | None = None
+        self._queue: WholeQueue | None = None
         self.behind: dict[NodeName, set[str]] = {}
         #: (what, node) that is on its way
         self._under_way: set[tuple[str, NodeName]] = set()
 
-    def connect(self, peers: Peers, send_whole_queue: SendAll) -> None:
-        """Learn who the peers are and how the whole queue is sent to one that is behind."""
+    def connect(self, peers: Peers, queue: WholeQueue | None) -> None:
+        """Learn who the peers are and the queue that is sent to one that is behind."""
         self._peers = peers
-        self._send_whole_queue = send_whole_queue
+        self._queue = queue
 
     # --- for the config store ---------------------------------------------------------
 
@@ -239,48 +252,72 @@ class Distribution:
 
     async def _send_queue(self, nodes: Sequence[Node]) -> None:
         """Make the replicas on nodes equal to the queue here, by what differs."""
-        others = self._without_me(nodes)
-        if not others or self._send_whole_queue is None:
+        others, queue = self._without_me(nodes), self._queue
+        if not others or queue is None:
             return
         known = await self._rpc.call_many(others, p.jobqueue_digests)
-        answering = [node for node in others if known[NodeName(node.name)].ok]
         self._note_misses("queue", known)
+        answering = await self._fill_archives(queue, [node for node in others if known[NodeName(node.name)].ok])
         if not answering:
             return
 
         async def send(files: Sequence[tuple[str, bytes]]) -> None:
-            here = {os.path.basename(path): short_digest(data) for path, data in files}
             drained = os.path.exists(self._paths.queue_drain)
             flagged = await self._rpc.call_many(answering, p.jobqueue_set_drain_flag, drained)
             self._note_misses("queue", flagged)
             for node in [node for node in answering if flagged[NodeName(node.name)].ok]:
                 there = known[NodeName(node.name)].unwrap("compare the job queue")
-                changed = [
-                    (path, data) for path, data in files if there.get(base := os.path.basename(path)) != here[base]
-                ]
-                await self._send_difference(node, changed, sorted(there.keys() - here.keys()))
+                await self._send_difference(queue, node, files, there)
 
-        await self._send_whole_queue(send)
+        await queue.send_all(send)
 
-    async def _send_difference(self, node: Node, changed: Sequence[tuple[str, bytes]], archived: Sequence[str]) -> None:
+    async def _send_difference(
+        self, queue: WholeQueue, node: Node, files: Sequence[tuple[str, bytes]], there: Mapping[str, str]
+    ) -> None:
         """Write the job files a node lacks, and put those away that were archived here."""
-        answer: NodeResult[object] | None = None
+        here = {os.path.basename(path) for path, _ in files}
+        gone = [JobId(int(name.removeprefix("job-"))) for name in sorted(there.keys() - here)]
+        # With what they came to: it may have missed how they ended.
+        ended = [(self._paths.job_file(job_id), data) for job_id, data in await queue.copy_archived(gone)]
+        changed = [(path, data) for path, data in (*files, *ended) if _differs(there, path, data)]
+        answer = await self._send_files(node, changed)
+        if answer.ok and gone:
+            pairs = [(self._paths.job_file(n), self._paths.archived_job_file(n)) for n in gone]
+            renamed = [(self._paths.virtualize(old), self._paths.virtualize(new)) for old, new in pairs]
+            answer = await self._rpc.call(node, p.jobqueue_rename, renamed)
+        if answer.ok and not await self._fill_archives(queue, [node]):  # a last look, while nothing is archived
+            return
+        self._note("queue", {NodeName(node.name): answer})
+
+    async def _send_files(self, node: Node, changed: Sequence[tuple[str, bytes]]) -> NodeResult[None]:
+        """Write files of the queue on a node, part by part; return the last answer."""
+        answer: NodeResult[None] = NodeResult(NodeName(node.name), None)
         for start in range(0, len(changed), QUEUE_BATCH):
             part = changed[start : start + QUEUE_BATCH]
             batch = [(self._paths.virtualize(path), data.decode()) for path, data in part]
             answer = await self._rpc.call(node, p.jobqueue_update, batch)
             if not answer.ok:
                 break
-        else:
-            numbers = [int(name.removeprefix("job-")) for name in archived]
-            pairs = [(self._paths.job_file(n), self._paths.archived_job_file(n)) for n in numbers]
-            renamed = [(self._paths.virtualize(old), self._paths.virtualize(new)) for old, new in pairs]
-            if renamed:
-                answer = await self._rpc.call(node, p.jobqueue_rename, renamed)
-        if answer is None:
-            self._done(NodeName(node.name), "queue")
-        else:
-            self._note("queue", {NodeName(node.name): answer})
+        return answer
+
+    async def _fill_archives(self, queue: WholeQueue, nodes: Sequence[Node]) -> list[Node]:
+        """Give nodes the archived jobs they lack; return the nodes that have them all."""
+        there = await self._rpc.call_many(nodes, p.jobqueue_archived)
+        self._note_misses("queue", there)
+        here = await queue.archived()
+        complete = []
+        for node in [node for node in nodes if there[NodeName(node.name)].ok]:
+            missing = list(besides(here, there[NodeName(node.name)].unwrap("compare the archive")))
+            answer: NodeResult[None] = NodeResult(NodeName(node.name), None)
+            for start in range(0, len(missing), QUEUE_BATCH):
+                part = await queue.copy_archived([JobId(n) for n in missing[start : start + QUEUE_BATCH]])
+                answer = await self._send_files(node, [(self._paths.archived_job_file(n), data) for n, data in part])
+                if not answer.ok:
+                    break
+            self._note_misses("queue", {NodeName(node.name): answer})
+            if answer.ok:
+                complete.append(node)
+        return complete
 
     def _without_me(self, nodes: Sequence[Node]) -> list[Node]:
         return [node for node in nodes if node.name != self._paths.hostname]
@@ -307,6 +344,10 @@ class Distribution:
             missing.discard(what)
             if not missing:
                 del self.behind[name]
+
+
+def _differs(digests: Mapping[str, str], path: str, data: bytes) -> bool:
+    return digests.get(os.path.basename(path)) != short_digest(data)
 
 
 _WHAT = ("config", "ssconf", "queue")

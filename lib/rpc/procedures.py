@@ -171,6 +171,12 @@ def jobqueue_digests() -> Mapping[str, str]:
     raise NotImplementedError
 
 
+@procedure(timeout=URGENT)
+def jobqueue_archived() -> Sequence[tuple[int, int]]:
+    """Return which jobs are in the archive: (first, last) of each run of numbers (`ganeti.utils.numbers`)."""
+    raise NotImplementedError
+
+
 @procedure(timeout=NORMAL)
 def jobqueue_purge() -> None:
     """Remove all job files and archived jobs."""

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -24,14 +23,6 @@ from test.support.sim_day import Day
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Nobody reads what daemons log of their troubles."""
-    logging.disable()
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("number", range(3))

@@ -44,7 +44,7 @@ NODES = 5
 CANDIDATES = 4
 INSTANCES = range(1, 9)
 #: seconds between two steps, on average; each step does some things at once
-PACE = 60.0
+PACE = 75.0
 #: how long a master daemon lives, on average, and how long trouble with a node lasts
 LIFE = 1.5 * HOUR
 TROUBLE = 120.0
@@ -288,7 +288,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--hours", type=float, default=24.0, help="how long it lasts, in simulated hours")
     parser.add_argument("--trace", type=argparse.FileType("w"), help="write down what happens")
     options = parser.parse_args(argv)
-    logging.disable()
+    logging.lastResort = None  # what daemons log of their troubles is read by nobody
     began = time.process_time()
     outcome = play(options.seed, options.hours, options.trace)
     print(f"seed {options.seed}: {options.hours:g} hours in {time.process_time() - began:.1f} s of this processor")

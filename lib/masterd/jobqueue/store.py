@@ -79,6 +79,14 @@ class JobStore:
         """Return every archived job that can be read, oldest first: slow, and big."""
         return await self._offload(self._read_archive)
 
+    async def archived(self) -> list[JobId]:
+        """Return the numbers of the jobs in the archive."""
+        return await self._offload(lambda: [job_id for job_id, _ in self._archived_files()])
+
+    async def copy_archived(self, job_ids: Sequence[JobId]) -> list[tuple[JobId, bytes]]:
+        """Return the files of archived jobs, of those that can be read."""
+        return await self._offload(self._copy_archived, job_ids)
+
     def copy(self) -> list[tuple[str, bytes]]:
         """Return (path, content) of every file a candidate should have; blocks while it reads."""
         found = []
@@ -193,13 +201,24 @@ class JobStore:
 
     def _read_archive(self) -> list[Job]:
         found = []
+        for job_id, path in self._archived_files():
+            with contextlib.suppress(OSError, errors.JobFileCorrupted):  # cleaned away meanwhile; lost anyway
+                found.append(replace(jobs.from_file(files.read_file(path, MAX_FILE), job_id), archived=True))
+        return sorted(found, key=lambda job: job.id)
+
+    def _copy_archived(self, job_ids: Sequence[JobId]) -> list[tuple[JobId, bytes]]:
+        found = []
+        for job_id in job_ids:
+            with contextlib.suppress(OSError):  # cleaned away meanwhile
+                found.append((job_id, files.read_file(self._paths.archived_job_file(job_id), MAX_FILE)))
+        return found
+
+    def _archived_files(self) -> Iterator[tuple[JobId, str]]:
+        """Yield (id, path) of the jobs in the archive."""
         for directory in os.listdir(self._paths.archive_dir):
             names = os.listdir(f"{self._paths.archive_dir}/{directory}") if directory.isdecimal() else []
             for job_id in [JobId(int(match[1])) for match in map(_job_file_name, names) if match]:
-                with contextlib.suppress(OSError, errors.JobFileCorrupted):  # cleaned away meanwhile; lost anyway
-                    data = files.read_file(self._paths.archived_job_file(job_id), MAX_FILE)
-                    found.append(replace(jobs.from_file(data, job_id), archived=True))
-        return sorted(found, key=lambda job: job.id)
+                yield job_id, self._paths.archived_job_file(job_id)
 
     def _job_files(self) -> Iterator[tuple[JobId, str]]:
         """Yield (id, path) of the jobs in the queue, oldest first."""

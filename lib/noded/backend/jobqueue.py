@@ -15,6 +15,7 @@ from ganeti.noded.context import NodeContext
 from ganeti.paths import Paths
 from ganeti.utils import files as disk
 from ganeti.utils.digest import short_digest
+from ganeti.utils.numbers import Run, runs_of
 
 _FILE_MODE = 0o640
 _DIR_MODE = 0o750
@@ -58,6 +59,11 @@ class JobQueueReplica:
                 except OSError:
                     continue
         return found
+
+    def jobqueue_archived(self) -> list[Run]:
+        """Return which jobs are in the archive, as runs of numbers."""
+        names = (name for directory in _subdirectories(self._node.paths.archive_dir) for name in _names(directory))
+        return runs_of(int(name.removeprefix("job-")) for name in names if _JOB.fullmatch(name))
 
     def jobqueue_purge(self) -> None:
         """Remove all job files and archived jobs; serial and drain flag stay."""

@@ -36,6 +36,41 @@ class Line:
         return {node.name: await self.call(node, procedure, *args) for node in nodes}
 
 
+class Queue:
+    """Stands for the queue on the master: its files, and those in the archive."""
+
+    def __init__(self, files: list[tuple[str, bytes]], archive: dict[int, bytes] | None = None) -> None:
+        self.files = files
+        self.archive = archive or {}
+
+    async def send_all(self, send) -> None:
+        await send(self.files)
+
+    async def archived(self) -> list[int]:
+        return list(self.archive)
+
+    async def copy_archived(self, job_ids) -> list[tuple[int, bytes]]:
+        return [(job_id, self.archive[job_id]) for job_id in job_ids if job_id in self.archive]
+
+
+def test_a_candidate_is_given_the_archived_jobs_it_missed_and_how_others_ended(paths):
+    master, other = make_node(paths), make_node(paths.for_node("node2.example.com"))
+    line, node = Line(JobQueueReplica(other)), build.make_node(2)
+    line.replica.jobqueue_update([(other.paths.virtualize(other.paths.job_file(1)), "running")])
+    line.replica.jobqueue_update([(other.paths.virtualize(other.paths.archived_job_file(2)), "known")])
+    line.written.clear()
+
+    distribution = Distribution(line, master.paths, ManualClock())
+    archive = {1: b"ended", 2: b"known", 3: b"missed", 10_001: b"missed too"}
+    distribution.connect(lambda: ([node], [node]), Queue([], archive))
+    asyncio.run(distribution.begin())
+
+    assert line.replica.jobqueue_digests() == {}
+    assert {n: files.read_file(other.paths.archived_job_file(n)) for n in archive} == archive
+    assert "job-2" not in line.written
+    assert distribution.behind == {}
+
+
 def test_a_candidate_that_comes_back_is_sent_only_what_differs(paths):
     master, other = make_node(paths), make_node(paths.for_node("node2.example.com"))
     line = Line(JobQueueReplica(other))
@@ -44,11 +79,8 @@ def test_a_candidate_that_comes_back_is_sent_only_what_differs(paths):
     queue = [(master.paths.job_file(n), text) for n, text in ((1, b"same"), (2, b"new"), (4, b"more"))]
     node = build.make_node(2)
 
-    async def send_all(send) -> None:
-        await send(queue)
-
     distribution = Distribution(line, master.paths, ManualClock())
-    distribution.connect(lambda: ([node], [node]), send_all)
+    distribution.connect(lambda: ([node], [node]), Queue(queue))
     asyncio.run(distribution.begin())
 
     assert sorted(line.written) == ["job-2", "job-4"]
@@ -64,12 +96,9 @@ def test_a_candidate_that_missed_a_change_is_left_alone_until_it_is_caught_up(pa
     queue: list[tuple[str, bytes]] = []
     node = build.make_node(2)
 
-    async def send_all(send) -> None:
-        await send(queue)
-
     async def story() -> None:
         distribution = Distribution(line, master.paths, ManualClock())
-        distribution.connect(lambda: ([node], [node]), send_all)
+        distribution.connect(lambda: ([node], [node]), Queue(queue))
         for number in (1, 2, 3):
             # the second change is lost; the third arrives nowhere, for nobody would know what is missing
             line.cut = number == 2
@@ -160,11 +189,8 @@ def test_a_candidate_that_is_caught_up_learns_that_the_queue_is_drained(paths):
     master, other = make_node(paths), make_node(paths.for_node("node2.example.com"))
     line, node = Line(JobQueueReplica(other)), build.make_node(2)
 
-    async def send_all(send) -> None:
-        await send([])
-
     distribution = Distribution(line, master.paths, ManualClock())
-    distribution.connect(lambda: ([node], [node]), send_all)
+    distribution.connect(lambda: ([node], [node]), Queue([]))
     files.ensure_dir(master.paths.queue_dir, 0o750)
     files.write_file(master.paths.queue_drain, b"")
     asyncio.run(distribution.begin())
