@@ -281,6 +281,11 @@ class Paths(NamedTuple):
         return f"{self.run_dir}/instance-status"
 
     @property
+    def watcher_daemons(self) -> str:
+        """Which daemons the watcher restarted lately."""
+        return f"{self.run_dir}/watcher-daemons.json"
+
+    @property
     def bdev_cache_dir(self) -> str:
         """Which instance owns a block device, one file per device."""
         return f"{self.run_dir}/bdev-cache"
@@ -349,6 +354,15 @@ class Paths(NamedTuple):
     def watcher_lock(self) -> str:
         """Held shared by watchers, exclusively by what wants none to run."""
         return f"{self.lock_dir}/ganeti-watcher.lock"
+
+    def watcher_group_lock(self, group: str) -> str:
+        """Return the file held by the watcher of a node group (its uuid)."""
+        return f"{self.lock_dir}/ganeti-watcher-{group}.lock"
+
+    @property
+    def watcher_status_lock(self) -> str:
+        """Held while the status of the instances of all groups is put together."""
+        return f"{self.lock_dir}/ganeti-watcher-status.lock"
 
     @property
     def restricted_commands_lock(self) -> str:

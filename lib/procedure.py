@@ -58,6 +58,10 @@ class Procedure(Generic[P, R]):
         """Type of the answer."""
         return self._resolve()[1]
 
+    def with_timeout(self, timeout: float) -> Procedure[P, R]:
+        """Return the same call with another time limit, in seconds."""
+        return Procedure(self.stub, name=self.name, timeout=timeout, inline=self.inline, offline=self.offline)
+
     def encode_arguments(self, *args: P.args, **kwargs: P.kwargs) -> list[Any]:
         """Return the JSON list that carries the arguments."""
         named = {**self.defaults, **dict(zip(self.names, args, strict=False)), **kwargs}

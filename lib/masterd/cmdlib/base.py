@@ -30,6 +30,10 @@ O = TypeVar("O", bound=OpCode)  # noqa: E741 - the opcode
 P = TypeVar("P")
 
 
+#: the source of reason trails that the watcher writes (spec/constants.json)
+REASON_WATCHER = "gnt:watcher"
+
+
 class All(enum.Enum):
     """Stands for every lock of a level, also those of objects yet to come."""
 
@@ -144,6 +148,12 @@ class LogicalUnit(Generic[O, P]):
                     trail.append((source, text, when))
         stamp = int(self.services.clock.time() * 1_000_000_000)
         return [*trail, (f"gnt:opcode:{self.op.OP_ID.removeprefix('OP_').lower()}", f"job={self.call.job_id}", stamp)]
+
+    @property
+    def asked_by_watcher(self) -> bool:
+        """Whether this repairs what the watcher saw a moment ago: it may have changed since."""
+        trail = self.op.reason or ()
+        return any(isinstance(entry, Sequence) and list(entry[:1]) == [REASON_WATCHER] for entry in trail)
 
     def info(self, message: str) -> None:
         """Tell the submitter what is going on."""

@@ -10,6 +10,7 @@ from ganeti.masterd.cmdlib.instance.common import Placed, instance_hooks, instan
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import AdminState, AdminStateSource, Level
 from ganeti.model.opcodes.instance import OpInstanceShutdown
+from ganeti.model.query.status import SHUT_DOWN
 from ganeti.rpc import procedures as p
 from ganeti.schema import replace
 
@@ -36,6 +37,8 @@ class LUInstanceShutdown(LogicalUnit[OpInstanceShutdown, Placed]):
                 f"stop instance {instance.name}",
                 "--ignore-offline only marks the instance as down",
             )
+            if self.asked_by_watcher:
+                await self._need_stopped_inside(plan)
         return plan
 
     def hooks(self, plan: Placed, config: Config) -> HookRun:
@@ -62,3 +65,16 @@ class LUInstanceShutdown(LogicalUnit[OpInstanceShutdown, Placed]):
             self.services, config, plan, self.reason_trail(), self.warn
         ):
             await moves.is_over(self.services, plan.instance.uuid)
+
+    async def _need_stopped_inside(self, plan: Placed) -> None:
+        """Refuse to stop what is not there to be cleaned up after its user stopped it from inside."""
+        instance = plan.on_node
+        answer = await self.services.rpc.call(
+            plan.primary, p.instance_info, instance.name, instance.hypervisor, instance.hvparams
+        )
+        figures = answer.unwrap(f"look for instance {instance.name}")
+        if figures is None or figures.state != SHUT_DOWN:
+            raise errors.OpPrereqError(
+                f"cannot clean up instance {instance.name} for the watcher: it is not stopped from inside any more",
+                ECode.STATE,
+            )

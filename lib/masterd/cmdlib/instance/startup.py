@@ -32,6 +32,10 @@ class LUInstanceStartup(LogicalUnit[OpInstanceStartup, Placed]):
                 f"cannot start instance {instance.name}: it is marked offline; see gnt-instance modify --online",
                 ECode.STATE,
             )
+        if self.asked_by_watcher and instance.admin_state != AdminState.UP:
+            raise errors.OpPrereqError(
+                f"cannot start instance {instance.name} for the watcher: it was stopped meanwhile", ECode.STATE
+            )
         check_hvparams(instance.hypervisor, self.op.hvparams, "hvparams")
         check_beparams(self.op.beparams, "beparams")
         primary = primary_of(config, instance, "start")
