@@ -42,6 +42,8 @@ PAGES = {
     "ganeti-masterd": "master daemon of a cluster",
     "ganeti-noded": "node daemon of a cluster",
     "ganeti-rapi": "remote API of a cluster, over HTTPS",
+    "ganeti-watcher": "put right what went wrong on a node of a cluster",
+    "ganeti-cleaner": "remove what a node of a cluster has no use for any more",
 }
 man_pages = [(f"man/{name}", name, text, "", 8) for name, text in PAGES.items()]
 man_show_urls = True

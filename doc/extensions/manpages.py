@@ -17,6 +17,8 @@ OTHERS = {
     "ganeti-masterd": "ganeti.masterd.daemon",
     "ganeti-noded": "ganeti.noded.daemon",
     "ganeti-rapi": "ganeti.rapi.daemon",
+    "ganeti-watcher": "ganeti.watcher.program",
+    "ganeti-cleaner": "ganeti.tools.ganeti_cleaner",
     "vcluster-setup": "ganeti.tools.vcluster_setup",
     "vcluster-run": "ganeti.tools.vcluster_run",
     "ensure-dirs": "ganeti.tools.ensure_dirs",

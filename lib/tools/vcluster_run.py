@@ -7,6 +7,7 @@ cluster's directory call it.
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import os
 import sys
 import time
@@ -19,6 +20,8 @@ from ganeti.vcluster import run
 from ganeti.vcluster.run import Outcome
 
 PROGRAM = "vcluster-run"
+#: how many watchers run at the same time
+AT_ONCE = 4
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -62,13 +65,18 @@ def _act(command: str, nodes: Sequence[Paths], quiet: bool) -> bool:
 
 
 def _run_watchers(nodes: Sequence[Paths]) -> bool:
+    """Run the watcher of each node; that of the master last: it needs the other nodes to answer."""
     program = os.path.join(_autoconf.SBINDIR, "ganeti-watcher")
     if not os.access(program, os.X_OK):
         raise errors.UserError(f"cannot run the watchers: {program} is not installed")
-    fine = True
-    for paths in nodes:
-        result = process.run([program], env={**os.environ, **paths.environ})
-        if result.failed:
-            print(f"{paths.hostname}: {result.output.strip() or result.reason}")
-            fine = False
-    return fine
+    masters = [paths for paths in nodes if run.is_master(paths)]
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        others = list(pool.map(lambda paths: _run_watcher(program, paths), [p for p in nodes if p not in masters]))
+    return all([*others, *[_run_watcher(program, paths) for paths in masters]])
+
+
+def _run_watcher(program: str, paths: Paths) -> bool:
+    result = process.run([program], env={**os.environ, **paths.environ})
+    if result.failed:
+        print(f"{paths.hostname}: {result.output.strip() or f'ganeti-watcher {result.reason}; see its watcher.log'}")
+    return not result.failed

@@ -22,9 +22,9 @@ from ganeti.watcher.state import NodeMemory, Restarts, load, save
 log = logging.getLogger(__name__)
 
 #: seconds an answer may take, at the first and the second try
-PROBE_SECONDS = (5.0, 10.0)
+PROBE_SECONDS = (4.0, 8.0)
 #: seconds a daemon without answer is given to end by itself
-END_SECONDS = 5.0
+END_SECONDS = 2.0
 START_SECONDS = 120.0
 #: seconds between one restart and the next, by how many there were
 PAUSES = (0, 900, 1800, 3600, 7200)
