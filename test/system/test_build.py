@@ -117,6 +117,13 @@ def test_unit_files_name_the_installed_programs(prefix: str) -> None:
     assert "@" not in unit
 
 
+def test_examples_name_the_installed_programs(prefix: str) -> None:
+    cron = files.read_text(os.path.join(prefix, "share/doc/ganeti/examples/ganeti.cron"))
+
+    assert f"*/5 * * * * root [ -x {prefix}/sbin/ganeti-watcher ] && {prefix}/sbin/ganeti-watcher\n" in cron
+    assert re.search("@[A-Z]+@", cron) is None
+
+
 def test_bash_completes_the_installed_programs(prefix: str) -> None:
     completion = os.path.join(os.path.dirname(prefix), "completion", "ganeti")
 
