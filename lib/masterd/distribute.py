@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ganeti.clock import Clock
 from ganeti.masterd.cluster_files import ClusterFile, cluster_files
@@ -26,8 +26,11 @@ from ganeti.rpc.result import NodeResult
 from ganeti.utils.digest import short_digest
 from ganeti.utils.files import read_file
 from ganeti.utils.numbers import besides
+from ganeti.utils.pieces import checksum, pieces_of
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: seconds between tries to catch up nodes that missed something
 CATCH_UP_EVERY = 10.0
@@ -55,6 +58,12 @@ class WholeQueue(Protocol):
         """Return the files of archived jobs."""
 
 
+class _ConfigText(NamedTuple):
+    serial: int
+    data: bytes
+    parts: Sequence[bytes]
+
+
 class Distribution:
     """Sends files to nodes and remembers who is behind.
 
@@ -66,7 +75,9 @@ class Distribution:
         self._paths = paths
         self._clock = clock
         self._peers: Peers = lambda: ((), ())
-        self._config: tuple[int, bytes] | None = None
+        self._config: _ConfigText | None = None
+        #: the configuration each candidate has, for all we know
+        self._config_there: dict[NodeName, _ConfigText] = {}
         self._ssconf: Mapping[str, str] = {}
         #: the values each node has, for all we know
         self._ssconf_there: dict[NodeName, Mapping[str, str]] = {}
@@ -82,19 +93,18 @@ class Distribution:
 
     # --- for the config store ---------------------------------------------------------
 
-    async def config(self, data: bytes, serial: int, candidates: Sequence[Node]) -> None:
-        """Ship a configuration to the candidates; who does not get it is behind."""
-        self._config = (serial, data)
-        await self._send_config(self._up_to_date("config", candidates))
+    async def config(self, data: bytes, serial: int, candidates: Sequence[Node], parts: Sequence[bytes] = ()) -> None:
+        """Ship a configuration to the candidates; who does not get it is behind.
+
+        Those that have the last one are sent which of its `parts` are new.
+        """
+        before, self._config = self._config, _ConfigText(serial, data, parts)
+        await self._send_config(self._up_to_date("config", candidates), before if parts else None)
 
     async def ssconf(self, values: Mapping[str, str], nodes: Sequence[Node]) -> None:
         """Ship ssconf values to nodes, what is new to those that have the last; who does not get them is behind."""
         before, self._ssconf = self._ssconf, values
-        current = self._up_to_date("ssconf", nodes)
-        new = {key: value for key, value in values.items() if before.get(key) != value} or values
-        knowing = [node for node in current if self._ssconf_there.get(NodeName(node.name)) is before]
-        others = [node for node in current if node not in knowing]
-        await asyncio.gather(self._send_ssconf(knowing, new), self._send_ssconf(others))
+        await self._send_ssconf(self._up_to_date("ssconf", nodes), before)
 
     # --- for the job queue ------------------------------------------------------------
 
@@ -205,26 +215,55 @@ class Distribution:
         """
         return [node for node in nodes if what not in self.behind.get(NodeName(node.name), ())]
 
-    async def _send_config(self, nodes: Sequence[Node]) -> None:
-        target = self._paths.virtualize(self._paths.config_file)
+    async def _send_config(self, nodes: Sequence[Node], before: _ConfigText | None = None) -> None:
+        """Bring nodes to the newest configuration; who has the one `before` is sent what is new."""
         with self._sending("config", self._without_me(nodes)) as free:
             while free and self._config is not None:
                 newest = self._config
-                answers = await self._rpc.call_many(free, p.upload_file_single, target, newest[1].decode(), CONFIG_MODE)
+                knowing, others = _divided(free, self._config_there, before if before and before.parts else None)
+                edited, uploaded = await asyncio.gather(
+                    self._edit_config(knowing, newest, before),
+                    self._upload_config(others, newest),
+                )
+                answers: dict[NodeName, NodeResult[Any]] = {**edited, **uploaded}
+                refusing = [node for node in knowing if answers[NodeName(node.name)].value is False]
+                for node in refusing:
+                    log.warning("node %s has another configuration than it was sent: it is sent all of it", node.name)
+                    del answers[NodeName(node.name)]
+                self._config_there.update((name, newest) for name, answer in answers.items() if answer.ok)
                 self._note("config", answers, newest=newest is self._config)
-                free = self._overtaken("config", free, answers)
+                free, before = [*refusing, *self._overtaken("config", free, answers)], None
 
-    async def _send_ssconf(self, nodes: Sequence[Node], part: Mapping[str, str] | None = None) -> None:
-        """Bring nodes to the newest values; `part` is what of these they lack, None when that is not known."""
+    async def _upload_config(self, nodes: Sequence[Node], newest: _ConfigText) -> dict[NodeName, NodeResult[None]]:
+        if not nodes:
+            return {}
+        name = self._paths.virtualize(self._paths.config_file)
+        return await self._rpc.call_many(nodes, p.upload_file_single, name, newest.data.decode(), CONFIG_MODE)
+
+    async def _edit_config(
+        self, nodes: Sequence[Node], newest: _ConfigText, before: _ConfigText | None
+    ) -> dict[NodeName, NodeResult[bool]]:
+        if not nodes or before is None:
+            return {}
+        name, pieces = self._paths.virtualize(self._paths.config_file), pieces_of(before.parts, newest.parts)
+        return await self._rpc.call_many(nodes, p.edit_file_single, name, pieces, checksum(newest.data), CONFIG_MODE)
+
+    async def _send_ssconf(self, nodes: Sequence[Node], before: Mapping[str, str] | None = None) -> None:
+        """Bring nodes to the newest values; who has those `before` is sent what is new."""
         with self._sending("ssconf", nodes) as free:
             while free and self._ssconf:
                 newest = self._ssconf
-                for node in free:
-                    self._ssconf_there.pop(NodeName(node.name), None)
-                answers = await self._rpc.call_many(free, p.write_ssconf_files, part or newest)
+                knowing, others = _divided(free, self._ssconf_there, before)
+                new = {key: value for key, value in newest.items() if (before or {}).get(key) != value}
+                answers = dict[NodeName, NodeResult[object]]()
+                for part in await asyncio.gather(
+                    self._rpc.call_many(knowing, p.write_ssconf_files, new or newest),
+                    self._rpc.call_many(others, p.write_ssconf_files, newest),
+                ):
+                    answers.update(part)
                 self._ssconf_there.update((name, newest) for name, answer in answers.items() if answer.ok)
                 self._note("ssconf", answers, newest=newest is self._ssconf)
-                free, part = self._overtaken("ssconf", free, answers), None
+                free, before = self._overtaken("ssconf", free, answers), None
 
     def _overtaken(
         self, what: str, nodes: Sequence[Node], answers: Mapping[NodeName, NodeResult[object]]
@@ -348,6 +387,13 @@ class Distribution:
 
 def _differs(digests: Mapping[str, str], path: str, data: bytes) -> bool:
     return digests.get(os.path.basename(path)) != short_digest(data)
+
+
+def _divided(nodes: Sequence[Node], there: dict[NodeName, T], before: T | None) -> tuple[list[Node], list[Node]]:
+    """Divide nodes into those that have the version `before` and the others; what each has is not known any more."""
+    had = {NodeName(node.name): there.pop(NodeName(node.name), None) for node in nodes}
+    knowing = [node for node in nodes if before is not None and had[NodeName(node.name)] is before]
+    return knowing, [node for node in nodes if node not in knowing]
 
 
 _WHAT = ("config", "ssconf", "queue")

@@ -127,6 +127,17 @@ def upload_file_single(
 
 
 @procedure(timeout=NORMAL, inline=True)
+def edit_file_single(file_name: str, pieces: Sequence[tuple[int, int, str]], checksum: int, mode: int) -> bool:
+    """Write one of the allowed files, atomically, telling what differs from the one that is there.
+
+    Each piece is (start, length, text): bytes kept of the file that is there, then new ones.
+    `checksum` is the CRC-32 of the result; when that differs nothing is written and the
+    answer is false: the file has to be sent whole.
+    """
+    raise NotImplementedError
+
+
+@procedure(timeout=NORMAL, inline=True)
 def write_ssconf_files(values: Mapping[str, str]) -> None:
     """Write ssconf files, by key; keys not named stay as they are."""
     raise NotImplementedError

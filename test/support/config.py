@@ -120,7 +120,7 @@ class Recorder:
         self.ssconfs: list[tuple[Mapping[str, str], list[str]]] = []
         self.fails = False
 
-    async def config(self, data: bytes, serial: int, candidates: Sequence[Node]) -> None:
+    async def config(self, data: bytes, serial: int, candidates: Sequence[Node], parts: Sequence[bytes] = ()) -> None:
         await asyncio.sleep(0)
         if self.fails:
             raise OSError("no route")

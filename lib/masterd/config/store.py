@@ -51,8 +51,12 @@ class Distributor(Protocol):
     as behind and catches it up.
     """
 
-    async def config(self, data: bytes, serial: int, candidates: Sequence[Node]) -> None:
-        """Ship the text of the configuration to the master candidates."""
+    async def config(self, data: bytes, serial: int, candidates: Sequence[Node], parts: Sequence[bytes] = ()) -> None:
+        """Ship the text of the configuration to the master candidates.
+
+        `parts` are what the text consists of, of which those that did not change since
+        the last time are the same objects; without it everybody is to have all of it.
+        """
 
     async def ssconf(self, values: Mapping[str, str], nodes: Sequence[Node]) -> None:
         """Ship all ssconf values to nodes."""
@@ -287,7 +291,8 @@ class ConfigStore:
         if self._distributor is None:
             return
         values = self._ssconf.of(config)
-        ways = [self._distributor.config(data, config.serial_no, config.candidates())]
+        parts = () if everything else self._text.parts
+        ways = [self._distributor.config(data, config.serial_no, config.candidates(), parts)]
         if everything or changed_keys(self._ssconf_sent, values):
             ways.append(self._distributor.ssconf(values, config.online_nodes()))
         for outcome in await asyncio.gather(*ways, return_exceptions=True):

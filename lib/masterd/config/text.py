@@ -7,7 +7,7 @@ and not some ten thousand pieces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from ganeti.masterd.config.snapshot import SECTIONS, Config
@@ -17,7 +17,7 @@ from ganeti.model.objects.cluster import Cluster
 from ganeti.model.scalars import Uuid
 from ganeti.utils import json
 
-BUCKET_SIZE = 128
+BUCKET_SIZE = 64
 
 Dump = Callable[[ConfigObject], bytes]
 
@@ -41,6 +41,8 @@ class ConfigText:
         self._dump = dump
         self._sections = {name: _SectionText(dump) for name in SECTIONS}
         self._cluster: tuple[Cluster, bytes] | None = None
+        #: the text last returned, in parts; what did not change is the same object each time
+        self.parts: Sequence[bytes] = ()
 
     def render(self, config: Config, touched: Touched) -> bytes:
         """Return the text of a configuration that differs from the last one in the records touched."""
@@ -50,9 +52,10 @@ class ConfigText:
             records: Mapping[Uuid, ConfigObject] = getattr(config.contents, name)
             for uuid in touched.get(name, ()):
                 section.put(uuid, records.get(uuid))
-            parts += [b',"%s":{' % name.encode(), section.text(), b"}"]
+            parts += [b',"%s":{' % name.encode(), *section.texts(), b"}"]
         head = {"serial_no": config.serial_no, "ctime": config.ctime, "mtime": config.mtime, **config.head.extra}
-        return b"".join([*parts, b",", json.dumps_bytes(head)[1:], b"\n"])
+        self.parts = [*parts, b",", json.dumps_bytes(head)[1:], b"\n"]
+        return b"".join(self.parts)
 
     def render_all(self, config: Config) -> bytes:
         """Return the text of any configuration; serialises every record."""
@@ -96,11 +99,15 @@ class _SectionText:
             self._joined[number] = None
             self._roomy.add(number)
 
-    def text(self) -> bytes:
+    def texts(self) -> Iterator[bytes]:
+        """Yield the text of each bucket, and what stands between them."""
+        between = b""
         for number, joined in enumerate(self._joined):
             if joined is None:
-                self._joined[number] = b",".join(self._buckets[number].values())
-        return b",".join(filter(None, self._joined))
+                joined = self._joined[number] = b",".join(self._buckets[number].values())
+            if joined:
+                yield from (between, joined)
+                between = b","
 
     def _bucket_with_room(self) -> int:
         if not self._roomy:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ganeti import errors, ssconf
 from ganeti.hypervisor.registry import DRIVERS
@@ -13,6 +13,8 @@ from ganeti.noded.context import NodeContext
 from ganeti.paths import Paths
 from ganeti.rpc.answers import FileInfo
 from ganeti.utils import files
+from ganeti.utils.pieces import checksum as digest_of
+from ganeti.utils.pieces import put_together
 
 _SIZE_LIMIT = 256 * 1024 * 1024
 _PERMISSIONS = 0o777
@@ -37,28 +39,48 @@ class Uploads:
         mtime: float | None,
     ) -> None:
         """Write one of the allowed files, whole."""
-        path = self._node.paths.localize(file_name)
-        if path not in self._allowed:
-            raise errors.ParameterError(f"cannot upload {file_name}: not one of the files the master may write")
-        if mode & ~_PERMISSIONS:
-            raise errors.ParameterError(f"cannot upload {file_name}: mode {mode:o} is more than permissions")
+        path = self._allowed_path(file_name, mode)
         data = content.encode(errors="surrogateescape")
         if len(data) > _SIZE_LIMIT:
             raise errors.ParameterError(f"cannot upload {file_name}: larger than {_SIZE_LIMIT} bytes")
-        owner, group = _user_id(file_name, uid), _group_id(file_name, gid)
+        self._write(path, data, mode, _user_id(file_name, uid), _group_id(file_name, gid))
+        if mtime is not None:
+            os.utime(path, (mtime if atime is None else atime, mtime))
+
+    def edit_file_single(
+        self, file_name: str, pieces: Sequence[tuple[int, int, str]], checksum: int, mode: int
+    ) -> bool:
+        """Write one of the allowed files by what differs; false if it is not the one the sender takes it for."""
+        path = self._allowed_path(file_name, mode)
         try:
-            files.ensure_dir(os.path.dirname(path), 0o755)
-            files.write_file(path, data, mode=mode, uid=owner, gid=group)
-            if mtime is not None:
-                os.utime(path, (mtime if atime is None else atime, mtime))
-        except OSError as err:
-            raise errors.EnvironmentFailure(f"cannot upload {path}: {err.strerror}") from err
+            data = put_together(files.read_file(path, _SIZE_LIMIT), pieces)
+        except OSError:
+            return False
+        if digest_of(data) != checksum:
+            return False
+        self._write(path, data, mode)
+        return True
 
     def write_ssconf_files(self, values: Mapping[str, str]) -> None:
         """Write ssconf values, those that changed."""
         files.ensure_dir(self._node.paths.ssconf_dir, 0o755)
         files.ensure_dir(self._node.paths.lock_dir, 0o755)
         ssconf.write_ssconf(self._node.paths, values)
+
+    def _allowed_path(self, file_name: str, mode: int) -> str:
+        path = self._node.paths.localize(file_name)
+        if path not in self._allowed:
+            raise errors.ParameterError(f"cannot upload {file_name}: not one of the files the master may write")
+        if mode & ~_PERMISSIONS:
+            raise errors.ParameterError(f"cannot upload {file_name}: mode {mode:o} is more than permissions")
+        return path
+
+    def _write(self, path: str, data: bytes, mode: int, uid: int = -1, gid: int = -1) -> None:
+        try:
+            files.ensure_dir(os.path.dirname(path), 0o755)
+            files.write_file(path, data, mode=mode, uid=uid, gid=gid)
+        except OSError as err:
+            raise errors.EnvironmentFailure(f"cannot upload {path}: {err.strerror}") from err
 
     def get_file_info(self, file_path: str) -> FileInfo:
         """Return whether a file exists, and its figures."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ganeti.masterd.distribute import Distribution
 from ganeti.model.objects.node import Node
 from ganeti.noded.backend.jobqueue import JobQueueReplica
+from ganeti.noded.backend.uploads import Uploads
 from ganeti.procedure import Procedure
 from ganeti.rpc.result import Failure, NodeResult, Phase
 from ganeti.utils import files
@@ -157,7 +158,8 @@ def test_an_older_configuration_that_arrives_late_leaves_nobody_with_it(paths):
     async def story() -> None:
         line.open.clear()
         late = asyncio.ensure_future(distribution.config(b"one", 1, [node]))
-        await asyncio.sleep(0)
+        while not line.sent:
+            await asyncio.sleep(0)
         await distribution.config(b"two", 2, [node])  # not sent: it could overtake the first
         line.open.set()
         assert (line.sent, distribution.behind) == (["one"], {node.name: {"config"}})
@@ -221,3 +223,36 @@ def test_a_node_that_has_the_last_ssconf_values_is_sent_what_is_new(paths):
     whole = {"a": "4", "b": "2"}
     sent = [{"a": "1", "b": "1"}, {"b": "2"}, {"a": "1", "b": "2"}, {"a": "3"}, whole, whole]
     assert (line.sent, distribution.behind) == ([str(values) for values in sent], {})
+
+
+def test_a_candidate_is_sent_what_is_new_and_all_of_it_when_it_has_something_else(paths):
+    other = make_node(paths.for_node("node2.example.com"))
+    files.ensure_dir(other.paths.data_dir)
+    path, node, sent = other.paths.config_file, build.make_node(2), []
+
+    class Wire(Line):
+        async def call(self, node: Node, procedure: Procedure, *args):
+            sent.append(procedure.name)
+            answer = getattr(Uploads(other), procedure.name)(
+                *procedure.decode_arguments(procedure.encode_arguments(*args))
+            )
+            return NodeResult(node.name, answer)
+
+    distribution = Distribution(Wire(JobQueueReplica(other)), make_node(paths).paths, ManualClock())
+    distribution.connect(lambda: ([node], [node]), None)
+    parts = [b"first,", b"second,", b"third"]
+    texts = []
+
+    async def story() -> None:
+        for serial, part in enumerate((b"second,", b"2nd,", b"zweiter,", b"dos,")):
+            if serial == 2:
+                files.write_file(path, b"what somebody else wrote")
+            parts[1] = part
+            await distribution.config(b"".join(parts), serial, [node], tuple(parts))
+            texts.append(files.read_file(path))
+
+    asyncio.run(story())
+
+    assert texts == [b"first,%s,third" % word for word in (b"second", b"2nd", b"zweiter", b"dos")]
+    whole, edit = "upload_file_single", "edit_file_single"
+    assert (sent, distribution.behind) == ([whole, edit, edit, whole, edit], {})

@@ -13,6 +13,7 @@ from ganeti.noded.backend.uploads import Uploads, allowed_files
 from ganeti.noded.backend.watcher import WatcherPause
 from ganeti.paths import Paths
 from ganeti.utils import files
+from ganeti.utils.pieces import checksum
 from test.support.node import VirtualNode, make_node
 
 
@@ -239,3 +240,25 @@ def test_pause_that_is_no_time_is_refused_or_ignored(node: VirtualNode) -> None:
 
     files.write_file(node.paths.watcher_pause, "tomorrow\n")
     assert WatcherPause(node).get_watcher_pause() is None
+
+
+def test_a_file_is_edited_only_when_it_is_the_one_the_sender_takes_it_for(node: VirtualNode) -> None:
+    uploads, path = Uploads(node), node.paths.config_file
+    name = node.paths.virtualize(path)
+    files.ensure_dir(node.paths.data_dir)
+    files.write_file(path, "the old text")
+    pieces, result = [(0, 4, "new"), (7, 5, "!")], checksum(b"the new text!")
+
+    assert uploads.edit_file_single(name, pieces, result, 0o640)
+    assert files.read_text(path) == "the new text!"
+    files.write_file(path, "another text")
+    assert not uploads.edit_file_single(name, pieces, result, 0o640)
+    assert files.read_text(path) == "another text"
+    with pytest.raises(errors.ParameterError, match="not one of the files"):
+        uploads.edit_file_single("/etc/passwd", pieces, result, 0o640)
+
+
+def test_a_file_that_is_not_there_cannot_be_edited(node: VirtualNode) -> None:
+    name = node.paths.virtualize(node.paths.config_file)
+
+    assert not Uploads(node).edit_file_single(name, [(0, 0, "text")], checksum(b"text"), 0o640)

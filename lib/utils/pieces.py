@@ -1,0 +1,48 @@
+"""A text told as pieces of an earlier one: what the other side has need not be sent again.
+
+A piece is (start, length, text): so many bytes of the earlier text, then some of its own.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+Piece = tuple[int, int, str]
+
+
+def pieces_of(old: Sequence[bytes], new: Sequence[bytes]) -> list[Piece]:
+    """Return the pieces that make a text of an earlier one, both given in parts.
+
+    Parts that are the same object are found wherever they are, others where they follow
+    one that was found; every part is UTF-8.
+    """
+    starts, end = [], 0
+    for part in old:
+        starts.append(end)
+        end += len(part)
+    places = {id(part): index for index, part in enumerate(old)}
+    pieces: list[tuple[int, int, list[bytes]]] = [(0, 0, [])]
+    following = 0
+    for part in new:
+        start, length, own = pieces[-1]
+        if following < len(old) and not own and old[following] == part:
+            pieces[-1] = (start, length + len(part), own)
+            following += 1
+        elif (index := places.get(id(part))) is not None:
+            pieces.append((starts[index], len(part), []))
+            following = index + 1
+        else:
+            own.append(part)
+    return [(start, length, b"".join(own).decode()) for start, length, own in pieces]
+
+
+def put_together(old: bytes, pieces: Sequence[Piece]) -> bytes:
+    """Return the text that pieces make of an earlier one."""
+    view = memoryview(old)
+    return b"".join(part for start, length, own in pieces for part in (view[start : start + length], own.encode()))
+
+
+def checksum(text: bytes) -> int:
+    """Return what tells apart a text from one put together of another's pieces."""
+    return zlib.crc32(text)
