@@ -58,7 +58,7 @@ class Figures(NamedTuple):
         )
 
 
-def _cpu_of(pids: Sequence[int]) -> float:
+def cpu_of(pids: Sequence[int]) -> float:
     """Return the CPU seconds of processes and of their children that ended."""
     total = 0
     for pid in pids:
@@ -100,10 +100,10 @@ async def _measure(nodes: Sequence[Paths], port: int) -> list[float]:
     costs, rates = [], []
     for act in (forked, inline):
         await act()
-        begin, before = time.monotonic(), _cpu_of(pids) + _own_cpu()
+        begin, before = time.monotonic(), cpu_of(pids) + _own_cpu()
         for _ in range(ROUNDS):
             await act()
-        costs.append((_cpu_of(pids) + _own_cpu() - before) / ROUNDS * 1000)
+        costs.append((cpu_of(pids) + _own_cpu() - before) / ROUNDS * 1000)
         rates.append(ROUNDS / (time.monotonic() - begin))
     spans = []
     for _ in range(2):  # the first time makes the connections
@@ -154,9 +154,9 @@ def _tls_echo(certificate: str) -> float:
             here.recv(1000)
 
         echo()
-        other = _cpu_of([pid])
+        other = cpu_of([pid])
         own = _cpu_per_round(echo, ECHOES)
-        other = (_cpu_of([pid]) - other) / ECHOES * 1000
+        other = (cpu_of([pid]) - other) / ECHOES * 1000
     os.kill(pid, 9)
     os.waitpid(pid, 0)
     return own + other

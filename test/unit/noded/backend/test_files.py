@@ -255,7 +255,7 @@ def test_a_file_is_edited_only_when_it_is_the_one_the_sender_takes_it_for(node: 
     assert not uploads.edit_file_single(name, pieces, result, 0o640)
     assert files.read_text(path) == "another text"
     with pytest.raises(errors.ParameterError, match="not one of the files"):
-        uploads.edit_file_single("/etc/passwd", pieces, result, 0o640)
+        uploads.edit_file_single(f"{name}.copy", pieces, result, 0o640)
 
 
 def test_a_file_that_is_not_there_cannot_be_edited(node: VirtualNode) -> None:
