@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from ganeti.masterd.cmdlib.base import Locks, LogicalUnit, get_instance
@@ -33,7 +34,8 @@ class LUInstanceQueryData(LogicalUnit[OpInstanceQueryData, Sequence[Instance]]):
 
     async def execute(self, plan: Sequence[Instance]) -> object:
         config = self.services.config.current
-        return {instance.name: await self._describe(config, instance) for instance in plan}
+        described = await asyncio.gather(*(self._describe(config, instance) for instance in plan))
+        return {instance.name: seen for instance, seen in zip(plan, described, strict=True)}
 
     async def _describe(self, config: Config, instance: Instance) -> dict[str, object]:
         filled = fill_instance(config, instance)
@@ -59,7 +61,7 @@ class LUInstanceQueryData(LogicalUnit[OpInstanceQueryData, Sequence[Instance]]):
                 for nic in filled.nics
             ],
             "disk_template": str(config.template_of(instance)),
-            "disks": [await self._disk(config, ask, disk) for disk in filled.disks_info],
+            "disks": await asyncio.gather(*(self._disk(config, ask, disk) for disk in filled.disks_info)),
             "hypervisor": str(instance.hypervisor),
             "network_port": instance.network_port,
             "hv_instance": dump_any(instance.hvparams),
