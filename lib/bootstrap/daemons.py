@@ -12,6 +12,7 @@ from ganeti.paths import Paths
 from ganeti.utils import process
 
 NODED = "ganeti-noded"
+CONFD = "ganeti-confd"
 MASTERD = "ganeti-masterd"
 RAPI = "ganeti-rapi"
 DEFAULT_NODED_PORT = 1811

@@ -1,0 +1,136 @@
+"""ganeti-confd: the wiring of the configuration daemon, its command line and its life.
+
+`main` is the program; `serve` is what it does, callable in a process forked from a
+parent that has imported everything already (virtual clusters start hundreds that way).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ganeti import _autoconf, errors
+from ganeti.clock import Clock, SystemClock
+from ganeti.confd.follow import Follower
+from ganeti.confd.requests import DEFAULT_PORT
+from ganeti.confd.responder import Responder
+from ganeti.confd.server import Server, listen
+from ganeti.paths import Paths
+from ganeti.utils import log as logs
+from ganeti.utils import process
+
+log = logging.getLogger(__name__)
+
+PROGRAM = "ganeti-confd"
+
+
+class Options(NamedTuple):
+    """What the command line says; bind "" stands for all addresses."""
+
+    bind: str = ""
+    port: int = DEFAULT_PORT
+    await_cluster: bool = False
+    foreground: bool = False
+    debug: bool = False
+    syslog: bool = False
+
+
+def serve(paths: Paths, options: Options, ready: Callable[[], None]) -> None:
+    """Be the configuration daemon of the node with these paths until told to end; `ready` is called when it listens.
+
+    Raises GenericError or OSError when it cannot begin.
+    """
+    logs.setup(
+        PROGRAM,
+        paths.log_file(PROGRAM),
+        debug=options.debug,
+        syslog=options.syslog,
+        foreground=options.foreground,
+    )
+    if not options.await_cluster and not os.path.exists(paths.hmac_key):
+        raise errors.ConfigurationError(
+            f"{paths.hmac_key} is missing, the key that questions are signed with: is this node part of a cluster?"
+            " (gnt-cluster init, gnt-node add)"
+        )
+    with process.PidFile(paths.pid_file(PROGRAM)):
+        asyncio.run(_run(paths, options, SystemClock(), ready))
+
+
+async def _run(paths: Paths, options: Options, clock: Clock, ready: Callable[[], None]) -> None:
+    responder = Responder()
+    follower = Follower(paths, responder, clock)
+    follower.refresh()  # before the first question
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, logs.reopen)
+    loop.add_signal_handler(signal.SIGUSR1, lambda: log.info("%s", responder.figures()))
+    server = Server(listen(options.bind, options.port), responder, clock)
+    try:
+        log.info("listening at %s port %d", options.bind or "all addresses", options.port)
+        following = asyncio.create_task(follower.run())
+        stopping = asyncio.create_task(stop.wait())
+        ready()
+        # Following ends by itself only when something is wrong in it: that must not go unnoticed.
+        await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if following.done():
+            following.result()
+        following.cancel()
+        stopping.cancel()
+        await asyncio.wait({following, stopping})
+    finally:
+        server.close()
+    log.info("stopped; %s", responder.figures())
+
+
+def parse_options(argv: Sequence[str]) -> Options:
+    """Return the options of a command line; ends the program for --help, --version and mistakes."""
+    parser = argparse.ArgumentParser(PROGRAM, description="Answers questions about the cluster on master candidates.")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} (ganeti) {_autoconf.VERSION}")
+    parser.add_argument("-f", "--foreground", action="store_true", help="stay in the foreground")
+    parser.add_argument("-d", "--debug", action="count", default=0, help="log more")
+    parser.add_argument("--syslog", choices=("no", "yes", "only"), default="no", help="log to syslog too")
+    parser.add_argument("-p", "--port", type=int, default=DEFAULT_PORT, help="port to listen at (default %(default)s)")
+    parser.add_argument("-b", "--bind", default="", metavar="ADDRESS", help="address to listen at")
+    parser.add_argument(
+        "--await-cluster", action="store_true", help="on a node of no cluster, wait until it is added to one"
+    )
+    given = parser.parse_args(argv)
+    return Options(
+        bind=given.bind,
+        port=given.port,
+        await_cluster=given.await_cluster,
+        foreground=given.foreground,
+        debug=given.debug > 0,
+        syslog=given.syslog != "no",
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the program; return its exit code."""
+    options = parse_options(argv[1:])
+    try:
+        paths = Paths.from_environ(os.environ)
+        if options.foreground:
+            serve(paths, options, lambda: None)
+            return 0
+        daemon = process.daemonize(paths.log_file(PROGRAM))
+    except (errors.GenericError, OSError) as err:
+        print(f"{PROGRAM}: {process.why_not_started(err)}", file=sys.stderr, flush=True)
+        return 1
+    try:
+        serve(paths, options, daemon.ready)
+    except (errors.GenericError, OSError) as err:
+        log.error("%s", process.why_not_started(err))
+        with contextlib.suppress(OSError):
+            daemon.failed(process.why_not_started(err))
+        return 1
+    return 0
