@@ -53,7 +53,7 @@ def apply(paths: Paths, setup: NodeSetup) -> None:
     files.write_file(paths.client_cert, setup.client_cert, mode=KEY_MODE)
     files.write_file(paths.server_cert, setup.server_cert, mode=KEY_MODE)
     daemons.restart_noded(paths, joined_before=joined_before)
-    daemons.start(paths, daemons.CONFD)
+    daemons.start_or_wake(paths, daemons.CONFD)
 
 
 def write_new(path: str, data: bytes) -> None:

@@ -21,7 +21,7 @@ from ganeti.utils import net
 
 
 class AsyncConfdClient:
-    """Asks master candidates at their addresses; many questions may be under way at a time. An async context manager."""
+    """Asks master candidates at their addresses, many questions at a time. An async context manager."""
 
     def __init__(self, key: bytes, peers: Sequence[str], *, port: int = DEFAULT_PORT) -> None:
         self._key = Key(key)

@@ -12,16 +12,17 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ganeti import _autoconf, errors
 from ganeti.clock import Clock, SystemClock
-from ganeti.confd.follow import Follower
+from ganeti.confd.follow import LOOK_UNWATCHED, Follower
 from ganeti.confd.requests import DEFAULT_PORT
 from ganeti.confd.responder import Responder
-from ganeti.confd.server import Server, listen
+from ganeti.confd.server import Server, drain, listen
 from ganeti.paths import Paths
 from ganeti.utils import log as logs
 from ganeti.utils import process
@@ -47,23 +48,52 @@ def serve(paths: Paths, options: Options, ready: Callable[[], None]) -> None:
 
     Raises GenericError or OSError when it cannot begin.
     """
-    logs.setup(
-        PROGRAM,
-        paths.log_file(PROGRAM),
-        debug=options.debug,
-        syslog=options.syslog,
-        foreground=options.foreground,
-    )
     if not options.await_cluster and not os.path.exists(paths.hmac_key):
         raise errors.ConfigurationError(
             f"{paths.hmac_key} is missing, the key that questions are signed with: is this node part of a cluster?"
             " (gnt-cluster init, gnt-node add)"
         )
-    with process.PidFile(paths.pid_file(PROGRAM)):
-        asyncio.run(_run(paths, options, SystemClock(), ready))
+    with process.PidFile(paths.pid_file(PROGRAM)), listen(options.bind, options.port) as sock:
+        if not os.path.exists(paths.config_file):
+            ready()
+            if not wait_for_configuration(paths):
+                return
+            ready = _nothing
+            drain(sock)
+        logs.setup(
+            PROGRAM,
+            paths.log_file(PROGRAM),
+            debug=options.debug,
+            syslog=options.syslog,
+            foreground=options.foreground,
+        )
+        log.info("listening at %s port %d", options.bind or "all addresses", options.port)
+        asyncio.run(_run(paths, sock, SystemClock(), ready))
 
 
-async def _run(paths: Paths, options: Options, clock: Clock, ready: Callable[[], None]) -> None:
+def wait_for_configuration(paths: Paths) -> bool:
+    """Wait until this node is a master candidate; False when the daemon is told to end instead.
+
+    Most nodes wait all their life: so this does next to nothing, and touches little memory,
+    which nodes of a virtual cluster share as long as nobody writes to it.
+    """
+    end = {signal.SIGTERM, signal.SIGINT}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*end, signal.SIGHUP, signal.SIGUSR1})
+    try:
+        while not os.path.exists(paths.config_file):
+            told = signal.sigtimedwait({*end, signal.SIGHUP, signal.SIGUSR1}, LOOK_UNWATCHED)
+            if told and told.si_signo in end:
+                return False
+        return True
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _nothing() -> None:
+    """Tell nobody: whoever started the daemon knows already."""
+
+
+async def _run(paths: Paths, sock: socket.socket, clock: Clock, ready: Callable[[], None]) -> None:
     responder = Responder()
     follower = Follower(paths, responder, clock)
     follower.refresh()  # before the first question
@@ -71,11 +101,10 @@ async def _run(paths: Paths, options: Options, clock: Clock, ready: Callable[[],
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, logs.reopen)
+    loop.add_signal_handler(signal.SIGHUP, _look_again, follower)
     loop.add_signal_handler(signal.SIGUSR1, lambda: log.info("%s", responder.figures()))
-    server = Server(listen(options.bind, options.port), responder, clock)
+    server = Server(sock, responder, clock)
     try:
-        log.info("listening at %s port %d", options.bind or "all addresses", options.port)
         following = asyncio.create_task(follower.run())
         stopping = asyncio.create_task(stop.wait())
         ready()
@@ -89,6 +118,11 @@ async def _run(paths: Paths, options: Options, clock: Clock, ready: Callable[[],
     finally:
         server.close()
     log.info("stopped; %s", responder.figures())
+
+
+def _look_again(follower: Follower) -> None:
+    logs.reopen()
+    follower.look()
 
 
 def parse_options(argv: Sequence[str]) -> Options:

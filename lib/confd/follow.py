@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 #: seconds between looks while the kernel tells of changes, and while it does not
 LOOK_WATCHED = 17.0
-LOOK_UNWATCHED = 2.0
+LOOK_UNWATCHED = 1.0
 #: seconds at least between two loads, and how many times as long as the last one took
 PAUSE = 0.1
 PAUSE_FACTOR = 10.0
@@ -62,6 +62,10 @@ class Follower:
                 await self._wait(LOOK_WATCHED if self._watch else LOOK_UNWATCHED)
         finally:
             self._stop_watching()
+
+    def look(self) -> None:
+        """Look at the files soon, whether or not somebody told of a change."""
+        self._event.set()
 
     def refresh(self) -> None:
         """Load what changed; what cannot be read leaves what was there before."""
@@ -148,6 +152,6 @@ def read_config(path: str) -> dict[str, object]:
         raise errors.ConfigurationError(f"{path} is no configuration: expected an object")
     if config.get("version") != versions.CONFIG:
         raise errors.ConfigurationError(
-            f"{path} has version {config.get('version')}, not {versions.CONFIG}: start the master daemon, it upgrades it"
+            f"{path} has version {config.get('version')}, not {versions.CONFIG}: the master daemon upgrades it"
         )
     return config

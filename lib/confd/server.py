@@ -42,6 +42,13 @@ def listen(address: str, port: int) -> socket.socket:
     return sock
 
 
+def drain(sock: socket.socket) -> None:
+    """Throw away what came before anybody listened: whoever asked has given up."""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            sock.recv(1)
+
+
 class Server:
     """Serves a bound socket until it is closed."""
 
@@ -54,9 +61,8 @@ class Server:
         asyncio.get_running_loop().add_reader(sock, self._take)
 
     def close(self) -> None:
-        """Stop serving and close the socket."""
+        """Stop serving; the socket stays open."""
         asyncio.get_running_loop().remove_reader(self._socket)
-        self._socket.close()
 
     def _take(self) -> None:
         receive, send = self._socket.recvfrom, self._socket.sendto
