@@ -140,9 +140,7 @@ def luxi_methods():
 
 def confd_requests():
     """Every question confd answers."""
-    rows = [
-        [str(row.type.value), literal(row.name), prose(row.query), prose(row.answer)] for row in REQUESTS.values()
-    ]
+    rows = [[str(row.type.value), literal(row.name), prose(row.query), prose(row.answer)] for row in REQUESTS.values()]
     return table(["Type", "Name", "Query", "Answer"], rows, [5, 20, 30, 45])
 
 

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import socket
 
+from ganeti import errors
 from ganeti.clock import Clock
 from ganeti.confd.responder import Responder
 from ganeti.confd.wire import MAX_DATAGRAM, Drop
@@ -28,7 +29,7 @@ _SAY_EVERY = 60.0
 def listen(address: str, port: int) -> socket.socket:
     """Return a socket that is bound; "" for all IPv4 addresses.
 
-    Raises OSError.
+    Raises EnvironmentFailure when the address is taken or not one of this machine.
     """
     sock = socket.socket(net.ip_family(address) or socket.AF_INET, socket.SOCK_DGRAM)
     try:
@@ -36,9 +37,10 @@ def listen(address: str, port: int) -> socket.socket:
         # The system may allow less: then it is as much as it allows.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         sock.bind((address, port))
-    except BaseException:
+    except OSError as err:
         sock.close()
-        raise
+        where = f"{address or 'all addresses'}, UDP port {port}"
+        raise errors.EnvironmentFailure(f"cannot listen at {where}: {(err.strerror or str(err)).lower()}") from err
     return sock
 
 

@@ -186,5 +186,5 @@ def test_what_came_before_anybody_listened_is_thrown_away() -> None:
 
 def test_two_servers_cannot_have_one_address() -> None:
     with listen("127.0.0.1", 0) as sock:
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(errors.EnvironmentFailure, match=r"cannot listen at 127\.0\.0\.1, UDP port .*in use"):
             listen("127.0.0.1", sock.getsockname()[1])
