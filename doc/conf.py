@@ -39,6 +39,8 @@ PAGES = {
     "gnt-job": "look at the jobs of a cluster, follow them and steer them",
     "gnt-os": "look at operating systems and set their defaults",
     "gnt-debug": "look into the master daemon and exercise it",
+    "confd-client": "ask master candidates about the cluster",
+    "ganeti-confd": "configuration daemon of a cluster",
     "ganeti-masterd": "master daemon of a cluster",
     "ganeti-noded": "node daemon of a cluster",
     "ganeti-rapi": "remote API of a cluster, over HTTPS",

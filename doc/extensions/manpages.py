@@ -14,6 +14,8 @@ from ganeti.cli.parse import options_of
 
 #: programs that are no gnt-*: where their main() is
 OTHERS = {
+    "confd-client": "ganeti.tools.confd_client",
+    "ganeti-confd": "ganeti.confd.daemon",
     "ganeti-masterd": "ganeti.masterd.daemon",
     "ganeti-noded": "ganeti.noded.daemon",
     "ganeti-rapi": "ganeti.rapi.daemon",

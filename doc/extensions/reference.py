@@ -11,6 +11,7 @@ from markup import code, definitions, escape, literal, prose, sentence, table, t
 
 from ganeti import errors
 from ganeti.cli.command import PROGRAMS, load_program
+from ganeti.confd.requests import REQUESTS
 from ganeti.luxi import methods
 from ganeti.masterd.cmdlib.registry import UNITS
 from ganeti.model import enums
@@ -135,6 +136,12 @@ def luxi_methods():
         if name in methods.ABANDONABLE:
             lines += ["*Changes nothing; ends when the client hangs up.*", ""]
     return lines
+
+
+def confd_requests():
+    """Every question confd answers."""
+    rows = [[str(row.type.value), literal(row.name), prose(row.query), prose(row.answer)] for row in REQUESTS.values()]
+    return table(["Type", "Name", "Query", "Answer"], rows, [5, 20, 30, 45])
 
 
 def call(name, one):
@@ -319,6 +326,7 @@ PAGES = {
     "enumerations": enumerations,
     "node-calls": node_calls,
     "luxi": luxi_methods,
+    "confd": confd_requests,
     "query-fields": query_fields,
     "parameters": parameters,
     "errors": error_tree,

@@ -12,6 +12,7 @@ from ganeti.paths import Paths
 from ganeti.utils import process
 
 NODED = "ganeti-noded"
+CONFD = "ganeti-confd"
 MASTERD = "ganeti-masterd"
 RAPI = "ganeti-rapi"
 DEFAULT_NODED_PORT = 1811
@@ -53,12 +54,20 @@ def restart_noded(paths: Paths, *, joined_before: bool = False) -> None:
     """
     if joined_before:
         stop(paths, NODED)
-    waiting = process.running_pid(paths.pid_file(NODED))
-    if waiting is None:
-        start(paths, NODED)
+    start_or_wake(paths, NODED)
+
+
+def start_or_wake(paths: Paths, daemon: str) -> None:
+    """Start a daemon, or tell the one that runs, perhaps waiting for keys, to look at its files.
+
+    Raises EnvironmentFailure with what the daemon said.
+    """
+    running = process.running_pid(paths.pid_file(daemon))
+    if running is None:
+        start(paths, daemon)
     else:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(waiting, signal.SIGHUP)
+            os.kill(running, signal.SIGHUP)
 
 
 def is_running(paths: Paths, daemon: str) -> bool:

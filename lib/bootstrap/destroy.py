@@ -13,8 +13,7 @@ def finish_destroy(paths: Paths) -> None:
 
     Logs, archived jobs and the disks of instances that were not removed stay.
     """
-    daemons.stop(paths, daemons.RAPI)
-    daemons.stop(paths, daemons.MASTERD)
-    daemons.stop(paths, daemons.NODED)
+    for daemon in (daemons.RAPI, daemons.CONFD, daemons.MASTERD, daemons.NODED):
+        daemons.stop(paths, daemon)
     for path in [*key_files(paths), paths.config_file, *ssconf_files(paths), *queue_files(paths), paths.watcher_pause]:
         files.remove_file(path, missing_ok=True)

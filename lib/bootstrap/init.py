@@ -92,6 +92,7 @@ def init_cluster(paths: Paths, options: InitOptions, tell: Tell) -> None:
         daemons.start(paths, daemons.MASTERD, "--no-voting", "--yes-do-it")
         daemons.wait_for_socket(paths.query_socket)
         daemons.start(paths, daemons.RAPI)
+        daemons.start_or_wake(paths, daemons.CONFD)
     except BaseException:
         _remove_traces(paths)
         raise
@@ -284,7 +285,7 @@ def _has_no_users(paths: Paths) -> bool:
 
 def _remove_traces(paths: Paths) -> None:
     """Make the node as it was before, as far as possible."""
-    for daemon in (daemons.RAPI, daemons.MASTERD, daemons.NODED):
+    for daemon in (daemons.RAPI, daemons.CONFD, daemons.MASTERD, daemons.NODED):
         daemons.stop_quietly(paths, daemon)
     users = [paths.rapi_users] if _has_no_users(paths) else []
     for path in [*key_files(paths), *users, paths.config_file, *ssconf_files(paths), *queue_files(paths)]:

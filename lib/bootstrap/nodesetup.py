@@ -36,7 +36,7 @@ class NodeSetup(Record):
 
 
 def apply(paths: Paths, setup: NodeSetup) -> None:
-    """Make the machine with these paths a node, and start its node daemon.
+    """Make the machine with these paths a node, and start its daemons.
 
     May be repeated: files are replaced whole, the certificate that says that the
     node is one comes last.  Raises StateError when it belongs to another cluster.
@@ -53,6 +53,7 @@ def apply(paths: Paths, setup: NodeSetup) -> None:
     files.write_file(paths.client_cert, setup.client_cert, mode=KEY_MODE)
     files.write_file(paths.server_cert, setup.server_cert, mode=KEY_MODE)
     daemons.restart_noded(paths, joined_before=joined_before)
+    daemons.start_or_wake(paths, daemons.CONFD)
 
 
 def write_new(path: str, data: bytes) -> None:

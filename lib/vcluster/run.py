@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from ganeti import errors, ssconf
 from ganeti.bootstrap import daemons
+from ganeti.confd import daemon as confd
 from ganeti.masterd import daemon as masterd
 from ganeti.noded import calls
 from ganeti.noded import daemon as noded
@@ -30,7 +31,9 @@ from ganeti.utils import files, process
 from ganeti.vcluster.setup import read_layout
 
 #: daemons in the order they are started
-DAEMONS = (daemons.NODED, daemons.MASTERD, daemons.RAPI)
+DAEMONS = (daemons.NODED, daemons.CONFD, daemons.MASTERD, daemons.RAPI)
+#: those that run on the master alone
+MASTER_DAEMONS = (daemons.MASTERD, daemons.RAPI)
 #: how many are starting at a time
 AT_ONCE = 16
 START_LIMIT = 60.0
@@ -81,11 +84,12 @@ def nodes_of(directory: str, only: Sequence[str] = ()) -> list[Paths]:
 def start(nodes: Sequence[Paths], report: Report) -> bool:
     """Start the daemons that are to run on each node; return whether all of them do.
 
-    Node daemons first; then those of the master on the node that knows itself to be it.
+    Those of all nodes first; then those of the master on the node that knows itself to be it.
     """
     masters = [paths for paths in nodes if is_master(paths)]
     with Nursery() as nursery:
         fine = _start_all(nodes, daemons.NODED, report, _prepare_noded, nursery)
+    fine = _start_all(nodes, daemons.CONFD, report, _prepare_confd, None) and fine
     fine = _start_all(masters, daemons.MASTERD, report, _prepare_masterd, None) and fine
     return _start_all(masters, daemons.RAPI, report, _prepare_rapi, None) and fine
 
@@ -106,7 +110,9 @@ def status(nodes: Sequence[Paths], report: Report) -> bool:
     """Report each daemon that should run; return whether all do."""
     fine = True
     for paths in nodes:
-        for daemon in DAEMONS if is_master(paths) else DAEMONS[:1]:
+        for daemon in DAEMONS:
+            if daemon in MASTER_DAEMONS and not is_master(paths):
+                continue
             running = process.running_pid(paths.pid_file(daemon)) is not None
             report(Outcome(paths.hostname, daemon, "" if running else "not running", "running" if running else ""))
             fine = fine and running
@@ -182,6 +188,16 @@ def _prepare_noded(paths: Paths) -> _Prepared:
         return 0
 
     return _Prepared(paths, daemons.NODED, be_noded, lambda nursery: nursery.function_server(paths, options))
+
+
+def _prepare_confd(paths: Paths) -> _Prepared:
+    options = confd.parse_options(_arguments(paths, daemons.CONFD))
+
+    def be_confd(life: process.Daemon, server: ServerProcess | None) -> int:
+        confd.serve(paths, options, life.ready)
+        return 0
+
+    return _Prepared(paths, daemons.CONFD, be_confd)
 
 
 def _prepare_masterd(paths: Paths) -> _Prepared:

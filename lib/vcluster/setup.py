@@ -130,7 +130,7 @@ def _defaults(paths: Paths, address: str) -> str:
         "NODED_ARGS": f"--no-mlock --await-cluster -b {address}",
         "MASTERD_ARGS": "",
         "RAPI_ARGS": f"-b {address}",
-        "CONFD_ARGS": f"-b {address}",
+        "CONFD_ARGS": f"--await-cluster -b {address}",
     }
     lines = [f"{name}={text.shell_quote(value)}" for name, value in variables.items()]
     lines += [f"export {name}={text.shell_quote(value)}" for name, value in paths.environ.items()]

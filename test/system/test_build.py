@@ -75,9 +75,8 @@ def test_installed_programs_run_and_are_the_configured_ones(prefix: str, tmp_pat
 
     assert _autoconf.VERSION in version
     assert f"{root}/var/lib/ganeti\n" in made.stdout
-    assert status.stdout == "".join(
-        f"{name} is not running\n" for name in ("ganeti-noded", "ganeti-masterd", "ganeti-rapi")
-    )
+    names = ("ganeti-noded", "ganeti-masterd", "ganeti-rapi", "ganeti-confd")
+    assert status.stdout == "".join(f"{name} is not running\n" for name in names)
 
 
 def test_without_the_libraries_programs_say_what_is_missing(prefix: str) -> None:

@@ -42,20 +42,20 @@ def a_setup(**fields: Any) -> NodeSetup:
 
 
 @contextlib.contextmanager
-def waiting_noded(paths: Paths) -> Iterator[list[int]]:
-    """Stand in for a node daemon that waits for its keys; the signals it gets are collected."""
+def waiting_daemons(paths: Paths) -> Iterator[list[int]]:
+    """Stand in for the daemons of a node, which wait for their keys; the signals they get are collected."""
     heard: list[int] = []
     before = signal.signal(signal.SIGHUP, lambda number, frame: heard.append(number))
     try:
-        with process.PidFile(paths.pid_file(daemons.NODED)):
+        with process.PidFile(paths.pid_file(daemons.NODED)), process.PidFile(paths.pid_file(daemons.CONFD)):
             yield heard
     finally:
         signal.signal(signal.SIGHUP, before)
 
 
 def apply(paths: Paths, setup: NodeSetup) -> list[int]:
-    """Apply a set-up; return the signals the node daemon got."""
-    with waiting_noded(paths) as heard:
+    """Apply a set-up; return the signals the daemons got."""
+    with waiting_daemons(paths) as heard:
         nodesetup.apply(paths, setup)
     return heard
 
@@ -63,8 +63,8 @@ def apply(paths: Paths, setup: NodeSetup) -> list[int]:
 # --- applying ------------------------------------------------------------------------------------
 
 
-def test_a_machine_gets_the_files_of_a_node_and_its_daemon_takes_them_up(paths: Paths) -> None:
-    assert apply(paths, a_setup()) == [signal.SIGHUP]
+def test_a_machine_gets_the_files_of_a_node_and_its_daemons_take_them_up(paths: Paths) -> None:
+    assert apply(paths, a_setup()) == [signal.SIGHUP, signal.SIGHUP]
 
     texts = {
         paths.server_cert: SERVER.decode(),
@@ -159,10 +159,10 @@ def pair(tmp_path: os.PathLike[str]) -> tuple[Paths, Paths]:
 
 def test_a_node_that_was_set_up_holds_what_the_master_holds(pair: tuple[Paths, Paths]) -> None:
     master, other = pair
-    with waiting_noded(other) as heard:
+    with waiting_daemons(other) as heard:
         nodeadd._set_up(master, "node2.example.com", JoinOptions(node_name="node2"))  # type: ignore[arg-type]  # plain
 
-    assert heard == [signal.SIGHUP]
+    assert heard == [signal.SIGHUP, signal.SIGHUP]
     for path_of in (lambda p: p.server_cert, lambda p: p.hmac_key, lambda p: p.domain_secret, lambda p: p.rapi_cert):
         path_: Callable[[Paths], str] = path_of
         assert files.read_file(path_(other)) == files.read_file(path_(master))

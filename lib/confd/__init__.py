@@ -1,0 +1,1 @@
+"""confd: any master candidate answers questions about the cluster, in signed datagrams."""

@@ -1,0 +1,157 @@
+"""Keeps the responder up to date: loads keys and configuration when their files are replaced.
+
+A node that is no master candidate has no configuration: then nothing is loaded, and one
+look every few seconds is all this does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from typing import NamedTuple
+
+from ganeti import errors
+from ganeti.clock import Clock
+from ganeti.confd.answers import Answers, Cache
+from ganeti.confd.responder import Responder
+from ganeti.confd.wire import Key
+from ganeti.model import versions
+from ganeti.paths import Paths
+from ganeti.utils import files, json, watch
+
+log = logging.getLogger(__name__)
+
+#: seconds between looks while the kernel tells of changes, and while it does not
+LOOK_WATCHED = 17.0
+LOOK_UNWATCHED = 1.0
+#: seconds at least between two loads, and how many times as long as the last one took
+PAUSE = 0.1
+PAUSE_FACTOR = 10.0
+
+_KEY_LIMIT = 65536
+
+
+class _Seen(NamedTuple):
+    keys: tuple[watch.Signature, ...]
+    config: watch.Signature
+
+
+class Follower:
+    """Follows the files of a node. A task has to run `run`."""
+
+    def __init__(self, paths: Paths, responder: Responder, clock: Clock) -> None:
+        self._paths = paths
+        self._responder = responder
+        self._clock = clock
+        self._seen = _Seen((), None)
+        self._event = asyncio.Event()
+        self._watch: watch.DirectoryWatch | None = None
+        self._watch_refused = False
+
+    async def run(self) -> None:
+        """Follow the files until cancelled."""
+        try:
+            while True:
+                began = self._clock.monotonic()
+                self._event.clear()
+                self.refresh()
+                self._choose_watch()
+                # A burst of changes is one change; loading must not be all this process does.
+                await self._clock.sleep(max(PAUSE, PAUSE_FACTOR * (self._clock.monotonic() - began)))
+                await self._wait(LOOK_WATCHED if self._watch else LOOK_UNWATCHED)
+        finally:
+            self._stop_watching()
+
+    def look(self) -> None:
+        """Look at the files soon, whether or not somebody told of a change."""
+        self._event.set()
+
+    def refresh(self) -> None:
+        """Load what changed; what cannot be read leaves what was there before."""
+        seen = _Seen(
+            tuple(watch.signature(path) for path in self._key_files()), watch.signature(self._paths.config_file)
+        )
+        before, self._seen = self._seen, seen
+        if seen.keys != before.keys:
+            self._load_keys()
+        if seen.config != before.config:
+            self._load_config()
+
+    def _key_files(self) -> tuple[str, ...]:
+        return (self._paths.hmac_key,)
+
+    def _load_keys(self) -> None:
+        keys = []
+        for path in self._key_files():
+            try:
+                keys.append(Key(files.read_file(path, _KEY_LIMIT)))
+            except FileNotFoundError:
+                continue
+            except OSError as err:
+                log.error("cannot read key %s: %s; going on with the old one", path, err)
+                return
+        self._responder.keys = keys
+        if not keys:
+            log.info("%s is not there: this node belongs to no cluster", self._paths.hmac_key)
+
+    def _load_config(self) -> None:
+        path = self._paths.config_file
+        try:
+            cache = Cache(Answers(read_config(path)))
+        except FileNotFoundError:
+            if self._responder.cache:
+                log.info("%s is gone: this node is no master candidate any more", path)
+            self._responder.cache = None
+            return
+        except (errors.GenericError, OSError) as err:
+            log.error("cannot load %s: %s; going on with the one before", path, err)
+            return
+        if self._responder.cache is None:
+            log.info("answering from %s, serial %d", path, cache.serial)
+        self._responder.cache = cache
+        # So much that does not change would be looked through again and again.
+        gc.collect()
+        gc.freeze()
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        except TimeoutError:
+            pass
+
+    def _choose_watch(self) -> None:
+        """Have the kernel tell of changes on a master candidate; watches are too few for all others."""
+        if self._responder.cache is None:
+            self._stop_watching()
+        elif self._watch is None and not self._watch_refused:
+            paths = [self._paths.config_file, *self._key_files()]
+            names = [path.rpartition("/")[2] for path in paths]
+            try:
+                self._watch = watch.DirectoryWatch(self._paths.data_dir, names, self._event.set)
+            except OSError as err:
+                self._watch_refused = True
+                log.warning("%s: looking for changes every %g s instead", err, LOOK_UNWATCHED)
+            else:
+                self._event.set()  # what changed since it was loaded nobody told of
+
+    def _stop_watching(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+
+
+def read_config(path: str) -> dict[str, object]:
+    """Return the configuration as plain objects.
+
+    Raises OSError, ParseError, ConfigurationError.
+    """
+    config = json.loads(files.read_file(path))
+    if not isinstance(config, dict):
+        raise errors.ConfigurationError(f"{path} is no configuration: expected an object")
+    if config.get("version") != versions.CONFIG:
+        raise errors.ConfigurationError(
+            f"{path} has version {config.get('version')}, not {versions.CONFIG}: the master daemon upgrades it"
+        )
+    return config

@@ -1,0 +1,68 @@
+"""Noticing that files were replaced: the kernel tells (inotify), and somebody looks now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import warnings
+from collections.abc import Callable, Collection
+from typing import Any
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # of a module it imports and we do not use
+    import pyinotify
+
+log = logging.getLogger(__name__)
+
+#: what tells one state of a file from another; None while there is no file
+Signature = tuple[int, int, int] | None
+
+_EVENTS = (
+    pyinotify.IN_MOVED_TO
+    | pyinotify.IN_MOVED_FROM
+    | pyinotify.IN_CLOSE_WRITE
+    | pyinotify.IN_DELETE
+    | pyinotify.IN_ATTRIB
+)
+
+
+def signature(path: str) -> Signature:
+    """Return what changes when a file is replaced or written to."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+class DirectoryWatch:
+    """Calls back on the running event loop when files of some names in a directory change.
+
+    The directory is watched, not the files: they are replaced by renaming, and may be
+    missing.  Raises OSError when the kernel gives no watch: there is a limit per user.
+    """
+
+    def __init__(self, directory: str, names: Collection[str], changed: Callable[[], None]) -> None:
+        self._names = frozenset(names)
+        self._changed = changed
+        self._manager = pyinotify.WatchManager()
+        try:
+            self._manager.add_watch(directory, _EVENTS, quiet=False)
+        except pyinotify.WatchManagerError as err:
+            self._manager.close()
+            raise OSError(f"cannot watch {directory}: {err}") from err
+        self._notifier = pyinotify.AsyncioNotifier(
+            self._manager, asyncio.get_running_loop(), default_proc_fun=self._event
+        )
+
+    def close(self) -> None:
+        """Stop watching."""
+        with contextlib.suppress(OSError):
+            self._notifier.stop()
+
+    def _event(self, event: Any) -> None:
+        # An event that says that others were lost has no name.
+        if event.mask & pyinotify.IN_Q_OVERFLOW or event.name in self._names:
+            self._changed()
