@@ -104,7 +104,9 @@ def test_many_calls_at_once_are_all_answered_and_bounded(daemon: DaemonProcess) 
         results = await asyncio.gather(*[master.rpc.call(master.node, p.echo, n) for n in range(200)])
 
         assert [result.unwrap("echo") for result in results] == list(range(200))
-        assert sockets_of(daemon.pid) - before <= 16
+        async with asyncio.timeout(30):  # for the daemon to see which ones were closed
+            while sockets_of(daemon.pid) - before > 16:
+                await asyncio.sleep(0.01)
 
     run(daemon, test)
 
