@@ -117,7 +117,12 @@ class Processor:
         if run:
             await self._hooks.pre(lu.op, run, before, lu.warn)
             await self._hooks.farewell(lu.op, run, before, lu.warn)
-        result = await lu.execute(plan)
+        try:
+            result = await lu.execute(plan)
+        finally:  # one that failed may have changed the settings all the same
+            now = store.current
+            if now.cluster is not before.cluster:
+                self._cluster_changed(now)
         result = await self._after(lu, plan, result, run, before)
         answer = await self._submitted(lu.op, result)
         _check_answer(lu.op, answer)
@@ -128,8 +133,6 @@ class Processor:
     ) -> object:
         """Run the hooks that come after; return the result, which may depend on them."""
         now = self._services.config.current
-        if now.cluster is not before.cluster:
-            self._cluster_changed(now)
         if now.serial_no != before.serial_no:
             await self._hooks.config_updated(lu.op, run, now)
         if run:

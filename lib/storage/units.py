@@ -108,6 +108,17 @@ class FileUnits(UnitKind):
             case _:
                 super().execute(name, operation)
 
+    def disks(self, name: str) -> list[str]:
+        """Return the disks in a directory and those below, by their paths inside of it, sorted."""
+        top = self._local(name)
+        found = [
+            os.path.relpath(os.path.join(directory, file), top)
+            for directory, _, names in os.walk(top)
+            for file in names
+            if not file.startswith(".")  # identities, and what is being written
+        ]
+        return sorted(found)
+
     def create(self, name: str) -> None:
         """Make a directory for disks, inside an allowed one; harmless when it is there."""
         path = self._local(name)

@@ -107,8 +107,10 @@ def test_of_two_creations_with_one_name_one_wins(cluster: SimCluster) -> None:
         jobs = [await master.end_of(j) for j in [await master.submit(create(1, on=number)) for number in (2, 3)]]
         winner, loser = sorted(jobs, key=lambda job: job.status != JobStatus.SUCCESS)
         results_of(winner)
-        with pytest.raises(errors.OpPrereqError, match=f"instance {name_of(1)} exists already"):
+        with pytest.raises(errors.GenericError, match=rf"{name_of(1)}.* job {winner.id}\b"):
             results_of(loser)
+        with pytest.raises(errors.OpPrereqError, match=rf"exists already since job {winner.id}\b"):
+            await master.run(create(1, on=2))
         assert len(running(cluster)[name_of(1)]) == 1
         check_at_rest(cluster, master)
 

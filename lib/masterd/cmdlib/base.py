@@ -140,14 +140,13 @@ class LogicalUnit(Generic[O, P]):
         return result
 
     def reason_trail(self) -> list[tuple[str, str, int]]:
-        """Return why this is done, as nodes record it with a change of state."""
+        """Return why this is done, as nodes record it with a change of state; the job queue added this opcode."""
         trail = []
         for entry in self.op.reason or ():
             match entry:
                 case [str(source), str(text), int(when)]:
                     trail.append((source, text, when))
-        stamp = int(self.services.clock.time() * 1_000_000_000)
-        return [*trail, (f"gnt:opcode:{self.op.OP_ID.removeprefix('OP_').lower()}", f"job={self.call.job_id}", stamp)]
+        return trail
 
     @property
     def asked_by_watcher(self) -> bool:

@@ -32,6 +32,8 @@ from ganeti.model.scalars import (
 T = TypeVar("T", bound=Hashable)
 
 _TRIES = 64
+#: what jobs that ended had reserved, remembered to tell who comes too late
+_REMEMBERED = 10_000
 _MAX_MINOR = 2**20 - 1
 
 
@@ -44,6 +46,7 @@ class Reservations:
         self._holder: dict[Claim, JobId] = {}
         self._held: dict[JobId, set[Claim]] = {}
         self._uuids: dict[Uuid, JobId] = {}
+        self._earlier: dict[Claim, JobId] = {}
 
     def of_job(self, job: JobId) -> JobReservations:
         """Return what reserves in the name of a job."""
@@ -53,12 +56,24 @@ class Reservations:
         """Give up all that a job holds."""
         for claim in self._held.pop(job, ()):
             del self._holder[claim]
+            self._earlier.pop(claim, None)
+            self._earlier[claim] = job
+        while len(self._earlier) > _REMEMBERED:
+            del self._earlier[next(iter(self._earlier))]
         for uuid in [uuid for uuid, holder in self._uuids.items() if holder == job]:
             del self._uuids[uuid]
 
     def holder(self, claim: Claim) -> JobId | None:
         """Return the job that holds something."""
         return self._holder.get(claim)
+
+    def earlier_holder(self, claim: Claim) -> JobId | None:
+        """Return the job that held something last, if it ended not long ago."""
+        return self._earlier.get(claim)
+
+    def instances(self) -> set[InstanceName]:
+        """Return the names of instances that are reserved."""
+        return {InstanceName(str(key)) for kind, key in self._holder if kind is Kind.INSTANCE_NAME}
 
     def held_by(self, job: JobId) -> frozenset[Claim]:
         """Return all that a job holds."""
@@ -210,7 +225,9 @@ class JobReservations:
         # What this job reserved may be in the configuration by now, put there by itself.
         if owners and holder is None:
             owner = _owner_name(self._config(), owners[0])
-            raise errors.OpPrereqError(f"{_show(claim)} is in use by {owner}", ECode.NOTUNIQUE)
+            maker = self._all.earlier_holder(claim)
+            since = f" since job {maker}" if maker else ""
+            raise errors.OpPrereqError(f"{_show(claim)} is in use by {owner}{since}", ECode.NOTUNIQUE)
 
 
 def _show(claim: Claim) -> str:

@@ -20,6 +20,7 @@ from typing import Protocol
 from ganeti import errors
 from ganeti.clock import Clock
 from ganeti.masterd.config.draft import Draft
+from ganeti.masterd.config.index import Kind
 from ganeti.masterd.config.load import read_config
 from ganeti.masterd.config.reservations import JobReservations, Reservations
 from ganeti.masterd.config.snapshot import Config
@@ -27,7 +28,7 @@ from ganeti.masterd.config.ssconf import SsconfValues, changed_keys
 from ganeti.masterd.config.text import ConfigText, Dump, dump_record, merged
 from ganeti.masterd.config.verify import check_change
 from ganeti.model.objects.node import Node
-from ganeti.model.scalars import JobId, Timestamp, Uuid
+from ganeti.model.scalars import InstanceName, JobId, Timestamp, Uuid
 from ganeti.paths import Paths
 from ganeti.utils import files
 from ganeti.utils.files import Disk
@@ -194,6 +195,14 @@ class ConfigStore:
     def reservations(self, job: JobId) -> JobReservations:
         """Return what reserves names, addresses, ports and minors for a job."""
         return self._reservations.of_job(job)
+
+    def maker_of_instance(self, name: InstanceName) -> JobId | None:
+        """Return the job that made an instance, if it ended not long ago."""
+        return self._reservations.earlier_holder((Kind.INSTANCE_NAME, name))
+
+    def instances_being_made(self) -> set[InstanceName]:
+        """Return the names of instances that jobs under way are about to make."""
+        return self._reservations.instances()
 
     def release(self, job: JobId) -> None:
         """Give up all that is reserved for a job; called when it ends."""

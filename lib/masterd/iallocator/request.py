@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ganeti import errors
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model import versions
-from ganeti.model.enums import AdminState, DiskTemplate
+from ganeti.model.enums import AdminState, DiskTemplate, EvacMode
 from ganeti.model.objects.instance import FilledInstance, Instance
 from ganeti.model.objects.node import Node
 from ganeti.model.opcodes.instance import OpInstanceCreate
@@ -85,6 +85,23 @@ def allocation(config: Config, op: OpInstanceCreate, candidates: Collection[Node
     if candidates is not None:
         request["restrict-to-nodes"] = sorted(candidates)
     return request
+
+
+def allocations(config: Config, ops: Sequence[OpInstanceCreate]) -> dict[str, Any]:
+    """Return the request to place several new instances; raises as `allocation` does."""
+    single = [allocation(config, op, None) for op in ops]
+    instances = [{key: value for key, value in one.items() if key != "type"} for one in single]
+    return {"type": "multi-allocate", "instances": instances}
+
+
+def evacuation(instances: Sequence[InstanceName], mode: EvacMode) -> dict[str, Any]:
+    """Return the request to find new places for instances that are to leave their node."""
+    return {"type": "node-evacuate", "instances": list(instances), "evac_mode": str(mode)}
+
+
+def group_change(instances: Sequence[InstanceName], groups: Sequence[Uuid]) -> dict[str, Any]:
+    """Return the request to find places for instances in other groups."""
+    return {"type": "change-group", "instances": list(instances), "target_groups": list(groups)}
 
 
 def relocation(config: Config, instance: Instance, template: DiskTemplate) -> dict[str, Any]:

@@ -55,15 +55,22 @@ class Allocator:
         Raises OpPrereqError when there is no allocator, OpExecError when it misbehaves.
         """
         name = allocator_name(config, allocator)
-        hypervisor = ops[0].hypervisor or config.cluster.enabled_hypervisors[0]
-        template = ops[0].disk_template or config.cluster.enabled_disk_templates[0]
+        cluster = config.cluster
+        hypervisor = ops[0].hypervisor or cluster.enabled_hypervisors[0]
+        templates = {op.disk_template or cluster.enabled_disk_templates[0] for op in ops}
+        if len(with_disks := sorted(templates - {DiskTemplate.DISKLESS})) > 1:
+            raise errors.OpPrereqError(
+                f"cannot place instances of disk templates {' and '.join(with_disks)} at once: nodes tell allocators"
+                " the space of one kind of storage; ask for each template by itself",
+                ECode.INVAL,
+            )
+        template = with_disks[0] if with_disks else DiskTemplate.DISKLESS
         figures = await self.figures(config, hypervisor, template)
-        wanted = {
-            "type": "multi-allocate",
-            "instances": [_untyped(request.allocation(config, op, None)) for op in ops],
+        question = request.document(config, figures, request.allocations(config, ops))
+        result = await self.ask(config, name, question)
+        needed = {
+            op.instance_name: request.nodes_needed(op.disk_template or cluster.enabled_disk_templates[0]) for op in ops
         }
-        result = await self.ask(config, name, request.document(config, figures, wanted))
-        needed = {op.instance_name: request.nodes_needed(op.disk_template or template) for op in ops}
         return request.chosen_for_all(name, result, config, needed)
 
     async def relocate(self, config: Config, instance: Instance, allocator: str | None) -> list[NodeName]:
@@ -121,10 +128,6 @@ def _same_group(config: Config, instance: Instance) -> list[NodeName]:
     """Return the nodes an instance may be relocated to (`spec/iallocator.json`, relocate)."""
     (primary, *_) = config.nodes_of(instance)
     return [NodeName(node.name) for node in config.members_of(primary.group) if node.uuid != primary.uuid]
-
-
-def _untyped(one: dict[str, object]) -> dict[str, object]:
-    return {key: value for key, value in one.items() if key != "type"}
 
 
 def allocator_name(config: Config, given: str | None) -> str:

@@ -252,11 +252,15 @@ def _with_reason(op: OpCode, job_id: JobId, index: int, now: float) -> OpCode:
 # --- dependencies -------------------------------------------------------------------
 
 
+#: what an empty list of statuses stands for; the child of a canceled job is canceled with it
+ANY_END = (FinalStatus.SUCCESS, FinalStatus.ERROR)
+
+
 def dependencies(op: OpCode | None) -> dict[JobId, frozenset[FinalStatus]]:
     """Return the jobs an opcode waits for, each with the statuses that will do."""
     wanted: dict[JobId, frozenset[FinalStatus]] = {}
     for job_id, statuses in (op.depends if op else None) or ():
-        accepted = frozenset(statuses or (FinalStatus.SUCCESS,))
+        accepted = frozenset(statuses or ANY_END)
         # Named twice: both conditions must hold.
         wanted[JobId(job_id)] = accepted & wanted.get(JobId(job_id), accepted)
     return wanted

@@ -129,6 +129,16 @@ def check_shared_storage_path(node: NodeContext, argument: object, hvparams: HvP
     return _problem(SharedFileUnits(node.storage), argument)
 
 
+def check_file_disks(node: NodeContext, argument: object, hvparams: HvParamsByName) -> object:
+    """Answer the disks in a directory for file storage, by their paths inside of it."""
+    return FileUnits(node.storage).disks(_path(argument))
+
+
+def check_shared_file_disks(node: NodeContext, argument: object, hvparams: HvParamsByName) -> object:
+    """Answer the same for shared file storage."""
+    return SharedFileUnits(node.storage).disks(_path(argument))
+
+
 def check_oob_paths(node: NodeContext, argument: object, hvparams: HvParamsByName) -> object:
     """Answer null or what is wrong for each out-of-band program named, in order."""
     return [verify_files.program_problem(path) for path in _names("oob-paths", argument)]
@@ -141,9 +151,13 @@ def check_user_scripts(node: NodeContext, argument: object, hvparams: HvParamsBy
 
 
 def _problem(kind: FileUnits, argument: object) -> str | None:
+    return kind.unit(_path(argument)).problem
+
+
+def _path(argument: object) -> str:
     if not isinstance(argument, str):
         raise errors.ParameterError(f"cannot check a storage path: {argument!r} is no path")
-    return kind.unit(argument).problem
+    return argument
 
 
 def _local(node: NodeContext, path: str) -> str:
@@ -223,6 +237,7 @@ CHECKS: Mapping[str, Check] = {
     "bridges": check_bridges,
     "cert-expiry": check_cert_expiry,
     "client-cert": check_client_cert,
+    "file-disks": check_file_disks,
     "file-storage-path": check_storage_path,
     "file-storage-paths": check_allowed_paths,
     "filelist": check_filelist,
@@ -236,6 +251,7 @@ CHECKS: Mapping[str, Check] = {
     "nodesetup": check_nodesetup,
     "oob-paths": check_oob_paths,
     "oslist": check_oslist,
+    "shared-file-disks": check_shared_file_disks,
     "shared-file-storage-path": check_shared_storage_path,
     "time": check_time,
     "user-scripts": check_user_scripts,

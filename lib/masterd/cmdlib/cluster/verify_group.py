@@ -13,7 +13,15 @@ from typing import NamedTuple, TypeVar
 from ganeti import errors
 from ganeti.masterd.cluster_files import ClusterFile
 from ganeti.masterd.cmdlib.base import FailedHook, HookRun, Locks, LogicalUnit, get_group, names
-from ganeti.masterd.cmdlib.cluster import disks, verify_checks, verify_files, verify_instances, verify_nodes, verify_os
+from ganeti.masterd.cmdlib.cluster import (
+    disks,
+    verify_checks,
+    verify_disks,
+    verify_files,
+    verify_instances,
+    verify_nodes,
+    verify_os,
+)
 from ganeti.masterd.cmdlib.cluster.findings import Finding, Style, report
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.config.ssconf import ssconf_values
@@ -134,6 +142,7 @@ class LUClusterVerifyGroup(LogicalUnit[OpClusterVerifyGroup, Subject]):
         findings += await self._verify_files(config, plan, files, answers)
         findings += verify_os.judge_oses(_parsed(answers, "oslist", _oses))
         findings += await self._verify_instances(config, plan, answers)
+        findings += await self._verify_orphans(config, plan)
         if VerifyCheck.NPLUSONE_MEM not in skip:
             free = _parsed(answers, "hvinfo", _free_memory)
             findings += verify_instances.judge_memory(config, plan.nodes, free)
@@ -159,6 +168,21 @@ class LUClusterVerifyGroup(LogicalUnit[OpClusterVerifyGroup, Subject]):
                 break
             await self.services.clock.sleep(FILE_PAUSE)
             everything = {**everything, **await self._ask(config, [(node, question) for node in nodes])}
+        return found
+
+    async def _verify_orphans(self, config: Config, plan: Subject) -> list[Finding]:
+        """Look twice for disks that belong to nobody: others come and go while we look."""
+        checks = verify_disks.checks_of_nodes(config, plan.online)
+        found: list[Finding] = []
+        for attempt in range(FILE_TRIES):
+            answers = await self._ask(config, checks)
+            there = {check: _parsed(answers, check, _files) for check in verify_disks.CHECKS}
+            being_made = self.services.config.instances_being_made()
+            seen = verify_disks.judge_orphans(self.services.config.current, there, being_made)
+            found = [finding for finding in seen if not attempt or finding in found]
+            if not found or attempt + 1 == FILE_TRIES:
+                break
+            await self.services.clock.sleep(FILE_PAUSE)
         return found
 
     async def _verify_instances(self, config: Config, plan: Subject, answers: NodeAnswers) -> list[Finding]:
@@ -189,6 +213,11 @@ def _parsed(answers: NodeAnswers, check: str, parse: Callable[[object], T]) -> d
 def _checksums(value: object) -> Mapping[str, str]:
     checksums: Mapping[str, str] = _CHECKSUMS.parse(value, "filelist")
     return checksums
+
+
+def _files(value: object) -> Sequence[str]:
+    paths: Sequence[str] = _NAMES.parse(value, "file-disks")
+    return paths
 
 
 def _names(value: object) -> frozenset[str]:

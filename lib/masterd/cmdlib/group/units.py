@@ -175,7 +175,12 @@ class LUGroupAssignNodes(LogicalUnit[OpGroupAssignNodes, Move]):
         await self.services.config.durable(draft)
 
     def _nodes(self, config: Config) -> list[Node]:
-        return [get_node(config, name) for name in self.op.nodes]
+        by_name = [get_node(config, name) for name in self.op.nodes]
+        unknown = [uuid for uuid in self.op.node_uuids or () if uuid not in config.nodes]
+        if unknown:
+            raise errors.OpPrereqError(f"node {unknown[0]} is not known", ECode.NOENT)
+        nodes = [*by_name, *(config.nodes[uuid] for uuid in self.op.node_uuids or ())]
+        return list({node.uuid: node for node in nodes}.values())
 
 
 def newly_split(config: Config, target: Uuid, moved: set[Uuid]) -> list[str]:

@@ -53,6 +53,9 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
 
     def locks(self, level: Level, config: Config) -> Locks | None:
         if level == Level.INSTANCE:
+            # Not once the lock is held: who comes second need not wait to hear of the first.
+            self._check_new(config)
+            self.services.config.reservations(self.call.job_id).instance_name(InstanceName(self.op.instance_name))
             return Locks({self.op.instance_name})
         if level == Level.NODE_ALLOC and not self.op.pnode:
             return Locks(ALL, shared=self.op.opportunistic_locking)
@@ -155,9 +158,11 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
                 raise errors.OpPrereqError(f"{name}: only an allocator chooses, and a node is given", ECode.INVAL)
 
     def _check_new(self, config: Config) -> None:
-        name = self.op.instance_name
+        name = InstanceName(self.op.instance_name)
         if config.instance_named(name) is not None:
-            raise errors.OpPrereqError(f"instance {name} exists already", ECode.EXISTS)
+            maker = self.services.config.maker_of_instance(name)
+            since = f" since job {maker}" if maker else ""
+            raise errors.OpPrereqError(f"instance {name} exists already{since}", ECode.EXISTS)
         if config.node_named(NodeName(name)) is not None:
             raise errors.OpPrereqError(f"cannot name an instance {name}: a node has that name", ECode.EXISTS)
 
@@ -274,7 +279,6 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
             disks_active=False,
             tags=frozenset(Tag(tag) for tag in self.op.tags),
         )
-        reserve.instance_name(instance.name)
         return instance, disks
 
     def _check_policy(

@@ -21,6 +21,7 @@ from ganeti.model.objects.instance import FilledInstance
 from ganeti.model.objects.node import Node
 from ganeti.model.scalars import MiB
 from ganeti.rpc import procedures as p
+from ganeti.rpc.answers import ReasonTrail
 
 Warn = Callable[[str], None]
 T = TypeVar("T")
@@ -154,6 +155,20 @@ async def remove_disks(
                 warn(f"cannot remove {disk.iv_name} on node {node.name}: {answer.failure}")
                 fine = False
     return fine
+
+
+async def start(
+    services: Services, node: Node, instance: FilledInstance, paused: bool, trail: ReasonTrail, warn: Warn
+) -> None:
+    """Start an instance whose disks are assembled.
+
+    Raises OpExecError when it does not start: its disks are shut down then, unless the
+    answer was lost, for it may run.
+    """
+    answer = await services.rpc.call(node, p.instance_start, instance, paused, trail)
+    if answer.failure and not answer.failure.uncertain:
+        await shutdown_disks(services, services.config.current, instance, warn)
+    answer.unwrap(f"start instance {instance.name}")
 
 
 async def is_running(services: Services, node: Node, instance: FilledInstance) -> bool:

@@ -83,10 +83,7 @@ class LUInstanceFailover(LogicalUnit[OpInstanceFailover, Failover]):
         moved = fill_instance(config, config.instances[instance.uuid])
         self.info(f"starting instance {instance.name} on node {plan.target.name}")
         await devices.assemble_disks(self.services, config, moved, self.warn)
-        answer = await self.services.rpc.call(plan.target, p.instance_start, moved, False, self.reason_trail())
-        if not answer.ok:
-            await devices.shutdown_disks(self.services, config, moved, self.warn)
-        answer.unwrap(f"start instance {instance.name}")
+        await devices.start(self.services, plan.target, moved, False, self.reason_trail(), self.warn)
 
     async def _stop_at_source(self, plan: Failover) -> None:
         source, instance = plan.source.primary, plan.source.instance

@@ -70,6 +70,7 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
             iallocator=self.op.iallocator,
         )
         self._check_policy(config, source, target)
+        await self._check_versions(source, target)
         if not await devices.is_running(self.services, source.primary, source.on_node):
             if instance.admin_state == AdminState.UP or not self.op.allow_failover:
                 hint = "" if self.op.allow_failover else " (--allow-failover moves a stopped one)"
@@ -122,6 +123,17 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
                 " (--ignore-ipolicy goes on all the same)",
                 ECode.INVAL,
             )
+
+    async def _check_versions(self, source: Placed, target: Node) -> None:
+        """Refuse to migrate between different versions of a hypervisor, where both nodes tell theirs."""
+        asked = [(source.instance.hypervisor, source.on_node.hvparams)]
+        answers = await self.services.rpc.call_many([source.primary, target], p.node_info, (), asked)
+        told = [answer.value.hypervisors[0].hv_version for answer in answers.values() if answer.ok and answer.value]
+        problem = relocation.version_problem(source.instance, told)
+        if problem and not self.op.ignore_hvversions:
+            raise errors.OpPrereqError(f"{problem} (--ignore-hvversions goes on all the same)", ECode.STATE)
+        if problem:
+            self.warn(problem)
 
     async def _memory(self, source: Placed, target: Node) -> MiB | None:
         """Return what the instance must be shrunk to, None if it fits as it is.

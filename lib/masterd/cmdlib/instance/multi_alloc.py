@@ -42,7 +42,7 @@ class LUInstanceMultiAlloc(LogicalUnit[OpInstanceMultiAlloc, Allocation]):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise errors.OpPrereqError(f"instances: {', '.join(twice)} given more than once", ECode.NOTUNIQUE)
-        with_node = [op.instance_name for op in self.op.instances if op.pnode]
+        with_node = [op.instance_name for op in self.op.instances if op.pnode or op.pnode_uuid]
         if len(with_node) == len(names):
             return Allocation(self.op.instances, ())
         if with_node:

@@ -69,7 +69,4 @@ class LUInstanceReboot(LogicalUnit[OpInstanceReboot, Placed]):
         await devices.assemble_disks(
             self.services, config, plan.on_node, self.warn, ignore_secondaries=self.op.ignore_secondaries
         )
-        started = await rpc.call(plan.primary, p.instance_start, plan.on_node, False, self.reason_trail())
-        if not started.ok:
-            await devices.shutdown_disks(self.services, config, plan.on_node, self.warn)
-        started.unwrap(f"start instance {plan.instance.name}")
+        await devices.start(self.services, plan.primary, plan.on_node, False, self.reason_trail(), self.warn)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ganeti import errors
 from ganeti.errors import ECode
 from ganeti.masterd.cmdlib.base import get_node, need_online, node_of
@@ -83,6 +85,24 @@ def policy_problems(config: Config, plan: Placed, target: Node) -> list[str]:
     )
     template = config.template_of(plan.instance)
     return ipolicy.violations(policy, size, template if isinstance(template, DiskTemplate) else None)
+
+
+def version_problem(instance: Instance, versions: Sequence[object]) -> str | None:
+    """Return why an instance should not be migrated between nodes of these versions of its hypervisor.
+
+    None stands for a version that was not told.
+    """
+    told = list(dict.fromkeys(_dotted(version) for version in versions if version is not None))
+    if len(told) < 2:
+        return None
+    return (
+        f"cannot migrate instance {instance.name}: its nodes have different versions"
+        f" of hypervisor {instance.hypervisor}, {' and '.join(told)}"
+    )
+
+
+def _dotted(version: object) -> str:
+    return ".".join(map(str, version)) if isinstance(version, (list, tuple)) else str(version)
 
 
 def record_move(draft: Draft, instance: Instance, target: Node) -> None:

@@ -15,7 +15,6 @@ from ganeti.model.opcodes.instance import OpInstanceStartup
 from ganeti.model.params.be import backend, check_beparams
 from ganeti.model.params.fill import fill_instance
 from ganeti.model.params.hv import check_hvparams
-from ganeti.rpc import procedures as p
 from ganeti.schema import replace
 
 
@@ -66,12 +65,9 @@ class LUInstanceStartup(LogicalUnit[OpInstanceStartup, Placed]):
             await self._settle_move(plan)
         config = self.services.config.current
         await devices.assemble_disks(self.services, config, plan.on_node, self.warn, ignore_secondaries=self.op.force)
-        answer = await self.services.rpc.call(
-            plan.primary, p.instance_start, plan.on_node, self.op.startup_paused, self.reason_trail()
+        await devices.start(
+            self.services, plan.primary, plan.on_node, self.op.startup_paused, self.reason_trail(), self.warn
         )
-        if not answer.ok:
-            await devices.shutdown_disks(self.services, config, plan.on_node, self.warn)
-        answer.unwrap(f"start instance {plan.instance.name}")
 
     async def _settle_move(self, plan: Placed) -> None:
         """End a move that was cut off: the instance goes on on its primary node if it can, and nowhere else."""

@@ -50,5 +50,8 @@ class LUTestDelay(LogicalUnit[OpTestDelay, Delay]):
                 answer.unwrap("sleep")
 
     def _nodes(self, config: Config) -> list[Node]:
-        by_uuid = [config.nodes[uuid] for uuid in self.op.on_node_uuids or () if uuid in config.nodes]
+        unknown = [uuid for uuid in self.op.on_node_uuids or () if uuid not in config.nodes]
+        if unknown:
+            raise errors.OpPrereqError(f"node {unknown[0]} is not known", ECode.NOENT)
+        by_uuid = [config.nodes[uuid] for uuid in self.op.on_node_uuids or ()]
         return [get_node(config, name) for name in self.op.on_nodes] + by_uuid

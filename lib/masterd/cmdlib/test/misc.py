@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ganeti import errors
 from ganeti.errors import ECode
-from ganeti.masterd.cmdlib.base import Jobs, LogicalUnit
+from ganeti.masterd.cmdlib.base import Jobs, LogicalUnit, get_group, get_instance
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.iallocator import request
 from ganeti.masterd.iallocator.run import allocator_name
@@ -68,18 +68,38 @@ class LUTestAllocator(LogicalUnit[OpTestAllocator, Mapping[str, object]]):
 
     def _request(self, config: Config) -> Mapping[str, object]:
         op = self.op
-        if op.mode == IAllocatorMode.RELOCATE:
-            instance = config.instance_named(op.name)
-            if instance is None:
-                raise errors.OpPrereqError(f"instance {op.name} is not known", ECode.NOENT)
-            template = config.template_of(instance)
-            known = template if isinstance(template, DiskTemplate) else DiskTemplate.DISKLESS
-            return request.relocation(config, instance, known)
-        if op.mode != IAllocatorMode.ALLOCATE:
-            raise errors.OpPrereqError(f"mode: {op.mode} is not supported by this version", ECode.INVAL)
-        new = OpInstanceCreate.from_wire(
+        match op.mode:
+            case IAllocatorMode.RELOCATE:
+                instance = get_instance(config, InstanceName(op.name))
+                template = config.template_of(instance)
+                known = template if isinstance(template, DiskTemplate) else DiskTemplate.DISKLESS
+                return request.relocation(config, instance, known)
+            case IAllocatorMode.ALLOCATE:
+                return request.allocation(config, self._new(op.name), None)
+            case IAllocatorMode.MULTI_ALLOCATE:
+                return request.allocations(config, [self._new(f"{op.name}-{n}") for n in range(op.count)])
+            case IAllocatorMode.NODE_EVACUATE:
+                if op.evac_mode is None:
+                    raise errors.OpPrereqError("evac_mode: required to ask for an evacuation", ECode.INVAL)
+                return request.evacuation(self._instances(config), op.evac_mode)
+            case IAllocatorMode.CHANGE_GROUP:
+                groups = [get_group(config, name).uuid for name in op.target_groups or ()]
+                return request.group_change(self._instances(config), groups)
+        raise errors.OpPrereqError(f"mode: {op.mode} is not supported by this version", ECode.INVAL)
+
+    def _instances(self, config: Config) -> list[InstanceName]:
+        """Return the instances to find a new place for."""
+        names = self.op.instances or ()
+        if not names:
+            raise errors.OpPrereqError(f"instances: required for mode {self.op.mode}", ECode.INVAL)
+        return [get_instance(config, name).name for name in names]
+
+    def _new(self, name: str) -> OpInstanceCreate:
+        """Return the creation of an instance as the opcode describes it."""
+        op = self.op
+        return OpInstanceCreate.from_wire(
             {
-                "instance_name": InstanceName(op.name),
+                "instance_name": name,
                 "mode": CreateMode.CREATE,
                 "disks": dump_any(op.disks or ()),
                 "nics": dump_any(op.nics or ()),
@@ -98,7 +118,6 @@ class LUTestAllocator(LogicalUnit[OpTestAllocator, Mapping[str, object]]):
                 },
             }
         )
-        return request.allocation(config, new, None)
 
 
 def _items(field: str, value: object) -> Sequence[object]:

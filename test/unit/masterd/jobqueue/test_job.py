@@ -214,9 +214,9 @@ def test_comment_and_reason_trail_are_kept_and_the_job_is_added_to_the_trail():
     ]
 
 
-def test_dependency_without_statuses_wants_success():
+def test_dependency_without_statuses_takes_any_end_but_cancellation():
     op = OpTestDummy(
         depends=[(JobId(3), []), (JobId(4), [FinalStatus.ERROR, FinalStatus.SUCCESS]), (JobId(4), [FinalStatus.ERROR])]
     )
 
-    assert jobs.dependencies(op) == {3: {FinalStatus.SUCCESS}, 4: {FinalStatus.ERROR}}
+    assert jobs.dependencies(op) == {3: {FinalStatus.SUCCESS, FinalStatus.ERROR}, 4: {FinalStatus.ERROR}}
