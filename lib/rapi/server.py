@@ -129,6 +129,7 @@ class ApiServer:
     # --- one request --------------------------------------------------------------------
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        logs.context.set("")  # a connection keeps that of its last request
         try:
             answer = await self._answer(request)
         except Refusal as err:
@@ -173,6 +174,9 @@ class ApiServer:
         logs.context.set(call.user)
         if request.method != "GET":
             log.info("%s: %s %s", request.remote, request.method, match.path())
+        for name in method.needs:
+            if await self._master.lacks(name):
+                raise Refusal(HTTPStatus.NOT_IMPLEMENTED, f"{name} is not supported by this version of Ganeti")
         return await method.handle(call)
 
     async def _send(self, request: web.BaseRequest, answer: Reply) -> web.StreamResponse:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from ganeti.luxi import methods
 from ganeti.model.opcodes.base import OpCode
 from ganeti.rapi.arguments import REASON, Arg
-from ganeti.rapi.master import Master
-from ganeti.rapi.replies import Refusal, Reply, bad_request, reply
+from ganeti.rapi.replies import Reply, bad_request, reply
 from ganeti.rapi.table import JOB_ID, Access, Body, Call, Method
 
 Fields = dict[str, Any]
@@ -35,15 +33,12 @@ class Submission(NamedTuple):
     rename: Mapping[str, str]
     body_of: BodyOf | None
     around: Around | None
-    also: Sequence[type[OpCode]]
 
     async def run(self, call: Call) -> Reply:
         """Do it.
 
         Raises Refusal, and errors of the master daemon.
         """
-        for opcode in (self.opcode, *self.also):
-            await require(call.master, opcode.OP_ID)
         fields = self._complete(call)
         ops = self.around(call, fields) if self.around else [{"OP_ID": self.opcode.OP_ID, **fields}]
         job_id = await call.master.call(methods.submit_job, ops)
@@ -61,15 +56,6 @@ class Submission(NamedTuple):
             raise bad_request(f"{clash[0]}: the resource sets this itself, the body must not")
         self.opcode.from_wire({**body, **fields})
         return {**body, **fields, "reason": _reason(call, body)}
-
-
-async def require(master: Master, name: str) -> None:
-    """Refuse an opcode or call that the master daemon does not know.
-
-    Raises Refusal, GenericError.
-    """
-    if await master.lacks(name):
-        raise Refusal(HTTPStatus.NOT_IMPLEMENTED, f"{name} is not supported by this version of Ganeti")
 
 
 def renamed(body: Fields, names: Mapping[str, str]) -> Fields:
@@ -119,7 +105,7 @@ def job(
     names, fixed, rename = names or {}, fixed or {}, rename or {}
     body_of = whole_body if body is True else body or None
     setting = [arg for arg in args if not arg.own]
-    handle = Submission(opcode, names, setting, fixed, rename, body_of, around, also)
+    handle = Submission(opcode, names, setting, fixed, rename, body_of, around)
     set_here = [*names.values(), *fixed, *(arg.target for arg in setting)]
     if described is None and body:
         described = Body(f"Parameters of {opcode.OP_ID}", opcode, rename, set_here)

@@ -18,7 +18,7 @@ from ganeti.model.opcodes.base import OpCode
 from ganeti.procedure import Procedure
 from ganeti.rapi.arguments import Arg, Arguments
 from ganeti.rapi.master import Master
-from ganeti.rapi.replies import Reply, bad_request
+from ganeti.rapi.replies import JSON_TYPE, Reply, bad_request
 
 
 class Access(enum.Enum):
@@ -71,6 +71,7 @@ class Shape(NamedTuple):
 
     doc: str
     schema: Mapping[str, Any] = {}
+    content_type: str = JSON_TYPE
 
 
 JOB_ID = Shape("Id of the submitted job", {"type": "integer", "minimum": 1})
@@ -109,8 +110,11 @@ class Method(NamedTuple):
     body: Body | None = None
     opcodes: Sequence[type[OpCode]] = ()
     calls: Sequence[Procedure[..., Any]] = ()
-    #: a stream goes on as long as its client listens, and does not count as a request under way
-    streams: bool = False
+
+    @property
+    def needs(self) -> list[str]:
+        """Names of all opcodes and calls it is made of."""
+        return [*(opcode.OP_ID for opcode in self.opcodes), *(call.name for call in self.calls)]
 
 
 class Resource(NamedTuple):

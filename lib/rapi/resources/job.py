@@ -10,7 +10,6 @@ from ganeti.model.scalars import JobId
 from ganeti.rapi import fields
 from ganeti.rapi.arguments import BULK
 from ganeti.rapi.replies import Reply, bad_request, not_found, reply
-from ganeti.rapi.submit import require
 from ganeti.rapi.table import NOTHING, Access, Body, Call, Method, Resource, Shape
 from ganeti.utils import json
 
@@ -85,7 +84,6 @@ _FILTER_KEYS = frozenset({"priority", "predicates", "action", "reason"})
 
 
 async def _list_filters(call: Call) -> Reply:
-    await require(call.master, methods.query_filters.name)
     rows = await call.master.call(methods.query_filters, None, fields.FILTER_RULE)
     rules = _objects(fields.FILTER_RULE, rows)
     if BULK.value(call.arguments):
@@ -95,7 +93,6 @@ async def _list_filters(call: Call) -> Reply:
 
 
 async def _show_filter(call: Call) -> Reply:
-    await require(call.master, methods.query_filters.name)
     rows = await call.master.call(methods.query_filters, [call.variables["filter"]], fields.FILTER_RULE)
     found = _objects(fields.FILTER_RULE, rows)
     if not found:
@@ -104,13 +101,11 @@ async def _show_filter(call: Call) -> Reply:
 
 
 async def _delete_filter(call: Call) -> Reply:
-    await require(call.master, methods.delete_filter.name)
     await call.master.call(methods.delete_filter, call.variables["filter"])
     return reply(None)
 
 
 async def _put_filter(call: Call) -> Reply:
-    await require(call.master, methods.replace_filter.name)
     body = call.object_body()
     unknown = sorted(body.keys() - _FILTER_KEYS)
     if unknown:
