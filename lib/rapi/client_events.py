@@ -38,9 +38,11 @@ class EventParser:
     """Makes events of the bytes of a stream; does nothing else."""
 
     def __init__(self) -> None:
+        #: seconds to wait before coming back, if the server said so
         self.pause: float | None = None
+        #: where to go on when coming back, "" as long as that is not known
+        self.last_id = ""
         self._rest = b""
-        self._id = ""
         self._kind = ""
         self._data: list[str] = []
 
@@ -65,7 +67,7 @@ class EventParser:
             case "event":
                 self._kind = value
             case "id":
-                self._id = value
+                self.last_id = value
             case "retry" if value.isdigit():
                 self.pause = int(value) / 1000
         return None
@@ -76,7 +78,7 @@ class EventParser:
         if not text:
             return None
         try:
-            return Event(kind or "message", self._id, json.loads(text))
+            return Event(kind or "message", self.last_id, json.loads(text))
         except ValueError:
             raise GanetiApiError(f"cannot understand an event of the server: {text:.200}") from None
 
@@ -143,6 +145,7 @@ class EventStream:
                     raise self._http.refusal(status, data.decode("utf-8", "replace"), "GET", PATH)
                 self._connected = self._connected or status == 200
                 yield from parser.feed(data)
+                self._last = parser.last_id or self._last
                 self._pause = parser.pause if parser.pause is not None else self._pause
                 if running:
                     multi.select(_TURN)

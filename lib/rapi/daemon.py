@@ -29,6 +29,7 @@ from ganeti.rapi.master import Master
 from ganeti.rapi.privileges import become_user
 from ganeti.rapi.resources.all import RESOURCES
 from ganeti.rapi.server import MAX_CLIENTS, ApiServer, Limits, tls_context
+from ganeti.rapi.watching import make_watching
 from ganeti.utils import log as logs
 from ganeti.utils import process
 from ganeti.utils.listen import bound_socket, default_address
@@ -123,7 +124,10 @@ async def _serve(paths: Paths, options: argparse.Namespace, opened: _Opened, rea
     pool = Pool(socket_path(paths, os.environ))
     doorkeeper = Doorkeeper(opened.users, always=options.require_authentication)
     limits = Limits(clients=options.max_clients)
-    server = ApiServer(RESOURCES, Master(pool), doorkeeper, SystemClock(), limits)
+    master, clock = Master(pool), SystemClock()
+    server = ApiServer(
+        RESOURCES, master, doorkeeper, clock, limits, make_watching(master, clock, figures=options.metrics)
+    )
     await server.listen(opened.listening, opened.tls)
     async with asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(_watch(opened.users))
@@ -164,6 +168,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--require-authentication", action="store_true", help="want a login for everything, not only for changes"
     )
+    parser.add_argument("--metrics", action="store_true", help="offer figures for Prometheus at /metrics")
     parser.add_argument(
         "--max-clients", type=int, default=MAX_CLIENTS, help="connections at a time (default %(default)s)"
     )

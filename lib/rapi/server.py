@@ -24,6 +24,7 @@ from ganeti.rapi.master import Master
 from ganeti.rapi.replies import JSON_TYPE, Refusal, Reply, bad_request, error_reply, not_found, refusal_of
 from ganeti.rapi.routing import Match, Router
 from ganeti.rapi.table import Call, Method, Missing, Resource
+from ganeti.rapi.watching import Watching, make_watching
 from ganeti.utils import json
 from ganeti.utils import log as logs
 
@@ -92,12 +93,14 @@ class ApiServer:
         doorkeeper: Doorkeeper,
         clock: Clock,
         limits: Limits | None = None,
+        watching: Watching | None = None,
     ) -> None:
         self._router = Router(table)
         self._master = master
         self._doorkeeper = doorkeeper
         self._clock = clock
         self._limits = limits or Limits()
+        self._watching = watching or make_watching(master, clock)
         self._http = _Connections(
             self._handle,
             most=self._limits.clients,
@@ -123,6 +126,7 @@ class ApiServer:
         """Listen no more, let answers under way out, close all connections."""
         if self._listener is not None:
             self._listener.close()
+        await self._watching.close()
         self._http.pre_shutdown()
         await self._http.shutdown(self._limits.ending_seconds)
 
@@ -165,6 +169,7 @@ class ApiServer:
             body=await self._read_body(request),
             user=user,
             master=self._master,
+            watching=self._watching,
             now=self._clock.time,
         )
         return await self._do(call, method, match)

@@ -19,6 +19,7 @@ from ganeti.procedure import Procedure
 from ganeti.rapi.arguments import Arg, Arguments
 from ganeti.rapi.master import Master
 from ganeti.rapi.replies import JSON_TYPE, Reply, bad_request
+from ganeti.rapi.watching import Watching
 
 
 class Access(enum.Enum):
@@ -49,6 +50,7 @@ class Call(NamedTuple):
     body: Any | Missing
     user: str
     master: Master
+    watching: Watching
     now: Callable[[], float]
 
     def object_body(self) -> dict[str, Any]:

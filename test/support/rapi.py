@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from ganeti.rapi.master import OPCODES as OPCODES_VALUE
 from ganeti.rapi.resources.all import RESOURCES
 from ganeti.rapi.server import ApiServer, Limits
 from ganeti.rapi.table import Resource
+from ganeti.rapi.watching import Watching
 from ganeti.utils.listen import bound_socket
 
 USERS = """\
@@ -74,6 +75,7 @@ async def api_served(
     table: Iterable[Resource] = RESOURCES,
     limits: Limits | None = None,
     always: bool = False,
+    watching: Callable[[Master], Watching] | None = None,
 ) -> AsyncIterator[Api]:
     """Serve the remote API on loopback, over a master daemon that answers by `handlers` and takes jobs."""
     jobs: list[list[Any]] = []
@@ -98,7 +100,9 @@ async def api_served(
     pool = Pool(socket_path)
     file_of_users = UsersFile(path)
     file_of_users.load()
-    server = ApiServer(table, Master(pool), Doorkeeper(file_of_users, always=always), SystemClock(), limits)
+    master = Master(pool)
+    watched = watching(master) if watching else None
+    server = ApiServer(table, master, Doorkeeper(file_of_users, always=always), SystemClock(), limits, watched)
     listening = bound_socket("127.0.0.1", 0)
     await server.listen(listening, None)
     try:

@@ -6,7 +6,7 @@ import functools
 
 from ganeti.rapi.openapi import document
 from ganeti.rapi.replies import Reply, reply
-from ganeti.rapi.resources import cluster, group, instance, job, network, node
+from ganeti.rapi.resources import cluster, group, instance, job, network, node, watch
 from ganeti.rapi.table import Access, Call, Method, Resource, Shape
 
 
@@ -28,5 +28,6 @@ RESOURCES: tuple[Resource, ...] = (
     *group.RESOURCES,
     *network.RESOURCES,
     *job.RESOURCES,
+    *watch.RESOURCES,
     Resource("/2/openapi.json", {"GET": Method(Access.NONE, "Describe the interface.", _openapi, _SHAPE)}),
 )
