@@ -118,8 +118,8 @@ class MasterDaemon:
         config.connect(self.distribution)
         self.monitor.connect(self.queue)
         config.watch(self.monitor.config_changed)
-        self.handlers = Handlers(self.queue, self.queries, config, pause, clock)
-        self.luxi = LuxiServer({**self.handlers.table(), **self.monitor.table()})
+        self.handlers = Handlers(self.queue, self.queries, config, pause, clock, self.monitor.table())
+        self.luxi = LuxiServer(self.handlers.table())
         self._paths = paths
 
     async def run(self, sockets: Sequence[str], stop: asyncio.Event, ready: Callable[[], None]) -> None:

@@ -32,17 +32,25 @@ class Handlers:
     """One method per LUXI call, with the parameters of the table."""
 
     def __init__(
-        self, queue: JobQueue, queries: Queries, config: ConfigStore, pause: WatcherPause, clock: Clock
+        self,
+        queue: JobQueue,
+        queries: Queries,
+        config: ConfigStore,
+        pause: WatcherPause,
+        clock: Clock,
+        more: Mapping[str, Handler],
     ) -> None:
         self._queue = queue
         self._queries = queries
         self._config = config
         self._pause = pause
         self._clock = clock
+        self._more = more
 
     def table(self) -> Mapping[str, Handler]:
         """Return the handlers by wire name."""
         return {
+            **self._more,
             m.submit_job.name: self.submit_job,
             m.submit_job_to_drained_queue.name: self.submit_job_to_drained_queue,
             m.submit_many_jobs.name: self.submit_many_jobs,

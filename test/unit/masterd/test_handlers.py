@@ -17,7 +17,7 @@ def test_job_that_depends_on_a_refused_one_is_refused_and_not_tied_to_another(tm
 
     async def scene():
         queue = await bench.start()
-        handlers = Handlers(queue, Queries(config, None), config, pause, clock)  # type: ignore[arg-type]  # as above
+        handlers = Handlers(queue, Queries(config, None), config, pause, clock, {})  # type: ignore[arg-type]  # as above
         jobs = [[dummy().to_wire()], [{"OP_ID": "OP_NO_SUCH"}], [dummy(depends=[(-1, [])]).to_wire()]]
 
         first, refused, dependent = await handlers.submit_many_jobs(jobs)

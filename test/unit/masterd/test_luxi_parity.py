@@ -33,7 +33,7 @@ NOT_SERVED = frozenset(
 @pytest.fixture(scope="module")
 def handlers() -> Handlers:
     # bound, not called
-    return Handlers(None, None, None, None, None)  # type: ignore[arg-type]
+    return Handlers(None, None, None, None, None, {})  # type: ignore[arg-type]
 
 
 def test_every_method_of_the_specification_is_served_or_known_not_to_be(handlers: Handlers) -> None:
