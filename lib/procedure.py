@@ -29,15 +29,26 @@ class Procedure(Generic[P, R]):
 
     `timeout` is in seconds; `inline` calls are served without a process of their
     own, because they cannot block beyond a small write; `offline` calls are made
-    even to nodes that are marked offline.
+    even to nodes that are marked offline; `abandonable` calls are ended when
+    nobody waits for them any more.
     """
 
-    def __init__(self, stub: Any, *, name: str, timeout: float, inline: bool = False, offline: bool = False) -> None:
+    def __init__(
+        self,
+        stub: Any,
+        *,
+        name: str,
+        timeout: float,
+        inline: bool = False,
+        offline: bool = False,
+        abandonable: bool = False,
+    ) -> None:
         self.stub = stub
         self.name = name
         self.timeout = timeout
         self.inline = inline
         self.offline = offline
+        self.abandonable = abandonable
         self.doc = stub.__doc__ or ""
         code = stub.__code__  # not inspect: importing that costs a command line program 10 ms
         self.names = code.co_varnames[: code.co_argcount]
@@ -119,12 +130,19 @@ class Procedure(Generic[P, R]):
 
 
 def procedure(
-    *, timeout: float, name: str | None = None, inline: bool = False, offline: bool = False
+    *, timeout: float, name: str | None = None, inline: bool = False, offline: bool = False, abandonable: bool = False
 ) -> Callable[[Callable[P, R]], Procedure[P, R]]:
     """Make a procedure of a stub; `name` is the wire name when it differs from the stub's."""
 
     def make(stub: Callable[P, R]) -> Procedure[P, R]:
-        return Procedure(stub, name=name or stub.__name__, timeout=timeout, inline=inline, offline=offline)
+        return Procedure(
+            stub,
+            name=name or stub.__name__,
+            timeout=timeout,
+            inline=inline,
+            offline=offline,
+            abandonable=abandonable,
+        )
 
     return make
 

@@ -172,7 +172,7 @@ def follow(session: Session, job_id: int, on_log: LogHandler | None = None) -> E
     """
     try:
         _show_progress(session, job_id, on_log)
-        row = session.client.call(methods.query_jobs, [JobId(job_id)], ["status", "opstatus", "opresult"])[0]
+        row = _outcome(session, job_id)
     except KeyboardInterrupt:
         session.console.say(_how_to_go_on(job_id, "goes on"))
         raise
@@ -184,13 +184,18 @@ def follow(session: Session, job_id: int, on_log: LogHandler | None = None) -> E
     return Ended(job_id, *row)
 
 
+def _outcome(session: Session, job_id: int) -> Any:
+    fields = ["status", "opstatus", "opresult"]
+    return _patiently(session, job_id, lambda: session.client.call(methods.query_jobs, [JobId(job_id)], fields)[0])
+
+
 def _show_progress(session: Session, job_id: int, on_log: LogHandler | None) -> None:
     info: Sequence[object] | None = None
     serial: int | None = None
     # Someone at a terminal wants to see that we are alive; anyone else only what changes.
     timeout = _SPIN_EVERY if session.console.is_terminal else methods.LONGEST_WAIT
     while True:
-        answer = _wait(session, job_id, info, serial, timeout)
+        answer = _patiently(session, job_id, _waiting(session, job_id, info, serial, timeout))
         if answer is None:
             raise _lost(job_id)
         if answer != "nochange":
@@ -224,12 +229,18 @@ def log_text(kind: str, message: Any) -> str:
     return f"{kind}: {json.dumps(message)}"
 
 
-def _wait(session: Session, job_id: int, info: Sequence[object] | None, serial: int | None, timeout: float) -> Any:
-    """Wait for a change of a job, in spite of a master daemon that is being restarted."""
+def _waiting(
+    session: Session, job_id: int, info: Sequence[object] | None, serial: int | None, timeout: float
+) -> Callable[[], Any]:
+    return lambda: session.client.call(methods.wait_for_job_change, JobId(job_id), ["status"], info, serial, timeout)
+
+
+def _patiently(session: Session, job_id: int, ask: Callable[[], Any]) -> Any:
+    """Ask about a job, in spite of a master daemon that is being restarted."""
     pauses = iter(_PATIENCE)
     while True:
         try:
-            return session.client.call(methods.wait_for_job_change, JobId(job_id), ["status"], info, serial, timeout)
+            return ask()
         except (errors.ConnectionClosedError, errors.NoMasterError, errors.TimeoutError):
             pause = next(pauses, None)
             if pause is None:

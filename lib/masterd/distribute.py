@@ -213,6 +213,9 @@ class Distribution:
         A change is of no use to the others, and waiting for a node that hangs would
         hold up every job: they get all of it when they are caught up.
         """
+        for node in self._without_me(nodes):
+            if self._rpc.is_silent(node):
+                self.behind.setdefault(NodeName(node.name), set()).add(what)
         return [node for node in nodes if what not in self.behind.get(NodeName(node.name), ())]
 
     async def _send_config(self, nodes: Sequence[Node], before: _ConfigText | None = None) -> None:

@@ -26,7 +26,7 @@ async def node_figures(rpc: NodeRpc, config: Config, nodes: Collection[Node]) ->
     able = [node for node in nodes if not node.offline]
     hypervisor = cluster.enabled_hypervisors[0]
     specs = [(hypervisor, fill_cluster_hvparams(cluster, hypervisor))]
-    answers = await rpc.call_many(able, p.node_info, default_storage(config), specs)
+    answers = await rpc.glance_many(able, p.node_info, default_storage(config), specs)
     return {node.uuid: answers[NodeName(node.name)].value for node in able}
 
 
@@ -35,7 +35,7 @@ async def running_instances(rpc: NodeRpc, config: Config, nodes: Collection[Node
     cluster = config.cluster
     able = [node for node in nodes if not node.offline]
     hvparams = {str(hv): fill_cluster_hvparams(cluster, hv) for hv in cluster.enabled_hypervisors}
-    answers = await rpc.call_many(able, p.all_instances_info, cluster.enabled_hypervisors, hvparams)
+    answers = await rpc.glance_many(able, p.all_instances_info, cluster.enabled_hypervisors, hvparams)
     return {node.uuid: answers[NodeName(node.name)].value for node in able}
 
 
@@ -79,5 +79,5 @@ def console_request(config: Config, instance: Instance, node: Node) -> ConsoleRe
 async def os_definitions(rpc: NodeRpc, config: Config) -> dict[NodeName, Sequence[OsDiagnosis] | None]:
     """Return the OS definitions found on each node that may run instances, None for a silent one; by name."""
     able = [node for node in config.online_nodes() if node.vm_capable]
-    answers = await rpc.call_many(able, p.os_diagnose)
+    answers = await rpc.glance_many(able, p.os_diagnose)
     return {name: answer.value for name, answer in answers.items()}

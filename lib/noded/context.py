@@ -20,6 +20,7 @@ from ganeti.hypervisor.registry import driver_for
 from ganeti.model.enums import HypervisorName
 from ganeti.model.objects.disk import Disk
 from ganeti.model.scalars import MiB, NodeName
+from ganeti.noded.options import HOOK_SECONDS
 from ganeti.paths import VIRTUAL_PREFIX, Paths
 from ganeti.storage import base as storage_base
 from ganeti.storage import paths as storage_paths
@@ -32,7 +33,10 @@ _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class NodeContext:
-    """The node the daemon works for; `port` is where node daemons listen, `sleep` waits in a function process."""
+    """The node the daemon works for; `port` is where node daemons listen, `sleep` waits in a function process.
+
+    `hook_seconds` is the time one hook script may take.
+    """
 
     def __init__(
         self,
@@ -42,12 +46,14 @@ class NodeContext:
         clock: Clock | None = None,
         sleep: Callable[[float], None] = time.sleep,
         port: int = DEFAULT_PORT,
+        hook_seconds: float = HOOK_SECONDS,
     ) -> None:
         self.paths = paths
         self.name = name
         self.clock = clock or SystemClock()
         self.sleep = sleep
         self.port = port
+        self.hook_seconds = hook_seconds
         self._boot_id_file = os.path.join(paths.run_dir, "boot-id") if paths.is_virtual else None
         self._hypervisor_host = hypervisor_base.Host(
             node_name=name,
@@ -67,12 +73,12 @@ class NodeContext:
         )
 
     @classmethod
-    def of(cls, paths: Paths, *, port: int = DEFAULT_PORT) -> NodeContext:
+    def of(cls, paths: Paths, *, port: int = DEFAULT_PORT, hook_seconds: float = HOOK_SECONDS) -> NodeContext:
         """Return the context of the node these paths belong to.
 
         Raises ResolverError when the node does not know its own full name.
         """
-        return cls(paths, NodeName(net.own_name(paths)), port=port)
+        return cls(paths, NodeName(net.own_name(paths)), port=port, hook_seconds=hook_seconds)
 
     # --- drivers ---------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from ganeti.noded.context import NodeContext
 from ganeti.noded.function_process import Handler
 from ganeti.noded.function_server import ServerProcess
 from ganeti.noded.nursery import Nursery
-from ganeti.noded.options import MAX_PROCESSES, PROGRAM, Options
+from ganeti.noded.options import HOOK_SECONDS, MAX_PROCESSES, PROGRAM, Options
 from ganeti.noded.service import NodeDaemon
 from ganeti.paths import Paths
 from ganeti.procedure import table_of
@@ -67,7 +67,7 @@ def serve(
             _lock_memory()
         if options.await_cluster:
             ready = wait_for_cluster(paths, options, ready)
-        handlers = handlers or calls.bind(NodeContext.of(paths, port=options.port))
+        handlers = handlers or calls.bind(NodeContext.of(paths, port=options.port, hook_seconds=options.hook_seconds))
         if server is None:
             with Nursery() as nursery:
                 server = nursery.function_server(paths, options)
@@ -140,11 +140,16 @@ def parse_options(argv: Sequence[str]) -> Options:
     parser.add_argument(
         "--max-clients", type=int, default=MAX_PROCESSES, help="calls carried out at a time (default %(default)s)"
     )
+    parser.add_argument(
+        "--hook-seconds", type=float, default=HOOK_SECONDS, help="time one hook script may take (default %(default)g)"
+    )
     given = parser.parse_args(argv)
     if given.no_ssl:
         parser.error("node calls are always encrypted, --no-ssl is not possible")
     if given.max_clients < 1:
         parser.error("--max-clients must be 1 or more")
+    if not given.hook_seconds > 0:
+        parser.error("--hook-seconds must be more than 0")
     return Options(
         bind=given.bind,
         port=given.port,
@@ -152,6 +157,7 @@ def parse_options(argv: Sequence[str]) -> Options:
         ssl_key=given.ssl_key,
         ssl_cert=given.ssl_cert,
         max_clients=given.max_clients,
+        hook_seconds=given.hook_seconds,
         mlock=not given.no_mlock,
         await_cluster=given.await_cluster,
         foreground=given.foreground,

@@ -15,6 +15,7 @@ from ganeti import errors
 from ganeti.noded.function_process import HEAD, Answer, died, too_large
 from ganeti.noded.function_server import (
     END,
+    END_CALL,
     EVENT,
     REOPEN,
     SECONDS_TO_END,
@@ -46,6 +47,8 @@ class Running:
         on_end: Callable[[], None],
     ) -> None:
         self.pid = 0
+        #: what the function server knows it by
+        self.number = 0
         self._name = name
         self._pipe = pipe
         self._answer_limit = answer_limit
@@ -132,11 +135,16 @@ class FunctionLink:
             os.close(writer)
             raise
         self._last += 1
+        running.number = self._last
         self._calls[self._last] = running
         encoded = name.encode()
         head = START.pack(b"S", self._last, by_file, len(encoded))
         self._send(head + encoded + (b"" if by_file else body), fds)
         return running
+
+    def end_call(self, running: Running) -> None:
+        """Have one call ended, with all it started."""
+        self._send(END_CALL.pack(b"K", running.number), [])
 
     def reopen_logs(self) -> None:
         """Have the function server open its log files anew."""

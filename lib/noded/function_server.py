@@ -7,6 +7,7 @@ pay twice for both; the function server does nothing but fork and reap.
 It is told what to do over a socket of packets, and tells over it what became of a call:
 
     daemon:  S number flags name-length name body   + pipe to answer to [+ body as a file]
+             K number                               end this call
              E seconds                              end all calls, then yourself
              L                                      open the log files anew
     server:  F number errno                         there could be no process
@@ -43,6 +44,7 @@ SMALL_BODY = 32768
 
 START = struct.Struct("!cQ?H")
 END = struct.Struct("!cd")
+END_CALL = struct.Struct("!cQ")
 EVENT = struct.Struct("!cQq")
 REOPEN = b"L"
 
@@ -162,6 +164,8 @@ class _FunctionServer:
             self._begin(packet, fds)
         elif kind == REOPEN:
             logs.reopen()
+        elif kind == b"K":
+            self._end_call(END_CALL.unpack(packet)[1])
         elif kind == b"E":
             self._end(END.unpack(packet)[1])
         else:
@@ -207,6 +211,12 @@ class _FunctionServer:
         os.close(fd)
         _, status = os.waitpid(child.pid, 0)
         self._tell(b"D", child.number, status)
+
+    def _end_call(self, number: int) -> None:
+        for child in self._children.values():
+            if child.number == number:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGTERM)
 
     def _end(self, seconds: float) -> None:
         self._ending = True

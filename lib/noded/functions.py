@@ -204,6 +204,18 @@ class Functions:
             self._fetched.add(function, self._clock.monotonic())
         return function.answer
 
+    def end(self, key: str) -> None:
+        """End the call with a key, with all it started; one that has ended, or never came, is fine."""
+        function = self._by_key.get(key)
+        if function is None or function.answer is not None:
+            return
+        log.warning("%s is ended: nobody waits for it any more", function.procedure.name)
+        if function.running is not None:
+            self._link.end_call(function.running)
+            return
+        self._queue = collections.deque(waiting for waiting in self._queue if waiting[0] is not function)
+        self._end(function, Answer(failure(errors.OpExecError("ended before it began: nobody waits for it any more"))))
+
     def call_id(self, function: Function) -> str:
         """Return the id of a call, by which it is found from now on; 0 is the pid of a process yet to come."""
         if not function.id:

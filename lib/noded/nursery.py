@@ -54,7 +54,9 @@ class Nursery:
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            request = json.dumps_bytes([paths.root, paths.hostname, options.port, options.debug, options.syslog])
+            request = json.dumps_bytes(
+                [paths.root, paths.hostname, options.port, options.hook_seconds, options.debug, options.syslog]
+            )
             socket.send_fds(self._control, [request], [theirs.fileno()])
         ready, _, _ = select.select([self._control], [], [], _PATIENCE)
         reply = self._control.recv(_PACKET).decode(errors="replace") if ready else ""
@@ -105,7 +107,7 @@ def main(argv: Sequence[int]) -> None:
 
 def _be_function_server(nursery: socket.socket, control: socket.socket, request: bytes) -> NoReturn:
     try:
-        root, hostname, port, debug, syslog = json.loads(request)
+        root, hostname, port, hook_seconds, debug, syslog = json.loads(request)
         paths = Paths(root, hostname)
         os.setsid()
         os.chdir("/")
@@ -113,7 +115,7 @@ def _be_function_server(nursery: socket.socket, control: socket.socket, request:
         os.environ.update(paths.environ)
         process.redirect_std(paths.log_file(PROGRAM))
         logs.setup(PROGRAM, paths.log_file(PROGRAM), debug=debug, syslog=syslog)
-        handlers = calls.bind(NodeContext.of(paths, port=port))
+        handlers = calls.bind(NodeContext.of(paths, port=port, hook_seconds=hook_seconds))
         nursery.send(str(os.getpid()).encode())
     except (errors.GenericError, OSError) as err:
         nursery.send(str(err).encode()[: _PACKET // 2] or b"no reason given")

@@ -8,6 +8,7 @@ from ganeti.rpc.transport import DEFAULT_PORT
 
 PROGRAM = "ganeti-noded"
 MAX_PROCESSES = 20
+HOOK_SECONDS = 600.0
 
 
 class Options(NamedTuple):
@@ -19,6 +20,7 @@ class Options(NamedTuple):
     ssl_key: str = ""
     ssl_cert: str = ""
     max_clients: int = MAX_PROCESSES
+    hook_seconds: float = HOOK_SECONDS
     mlock: bool = True
     await_cluster: bool = False
     foreground: bool = False

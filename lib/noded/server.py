@@ -20,11 +20,12 @@ from ganeti import errors
 from ganeti.clock import Clock
 from ganeti.noded.access import Access
 from ganeti.noded.functions import Function, Functions, UnknownFunction
-from ganeti.rpc.envelope import failure
+from ganeti.rpc.envelope import failure, success
 from ganeti.rpc.transport import (
     CALL_HEADER,
     CLUSTER_HEADER,
     DAEMON_HEADER,
+    END_FUNCTION,
     OK,
     OTHER_DAEMON,
     REFUSED,
@@ -152,6 +153,9 @@ class NodeServer:
             )
         name = request.path[1:]
         body = await self._read_body(request)
+        if name == END_FUNCTION:
+            self._functions.end(_parse_end(body))
+            return OK, success(None)
         if name == WAIT_FUNCTION:
             function, seconds = self._parse_wait(body)
         else:
@@ -194,6 +198,16 @@ class NodeServer:
         except errors.ParseError:
             pass
         raise _Refusal(BAD_REQUEST, f"cannot serve {WAIT_FUNCTION}: expected [function call id, seconds]")
+
+
+def _parse_end(body: bytes) -> str:
+    try:
+        match json.loads(body):
+            case [str(key)]:
+                return key
+    except errors.ParseError:
+        pass
+    raise _Refusal(BAD_REQUEST, f"cannot serve {END_FUNCTION}: expected [key of the call]")
 
 
 def _peer_digest(request: web.BaseRequest) -> str:

@@ -29,6 +29,7 @@ from ganeti.rpc.transport import (
     Times,
     Transport,
     converse,
+    end_request,
     new_key,
     read_answer,
     start_request,
@@ -36,6 +37,9 @@ from ganeti.rpc.transport import (
 from ganeti.utils import json
 
 log = logging.getLogger(__name__)
+
+#: what a node that did not answer the last time is given when it is only glanced at
+GLANCE = Times(connect=1.0, first=0.5, grace=0.5)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -91,11 +95,13 @@ class NodeRpc:
         self.calls: Counter[str] = Counter()
         #: calls that failed, by name and how far they got
         self.failures: Counter[tuple[str, Phase]] = Counter()
+        self._ending: set[asyncio.Task[Response | Loss]] = set()
+        self._silent: set[NodeName] = set()
 
     async def call(self, node: Target, proc: Procedure[P, R], *args: P.args, **kwargs: P.kwargs) -> NodeResult[R]:
         """Call one node.
 
-        Cancellation gives up waiting; what runs on the node goes on.
+        Cancellation gives up waiting; what runs on the node goes on, unless the call is abandonable.
         """
         return await self._call(node, proc, self._encode(proc, proc.encode_arguments(*args, **kwargs)))
 
@@ -106,6 +112,21 @@ class NodeRpc:
         call = self._encode(proc, proc.encode_arguments(*args, **kwargs))
         results = await asyncio.gather(*[self._call(node, proc, call) for node in nodes])
         return {result.node: result for result in results}
+
+    async def glance_many(
+        self, nodes: Sequence[Target], proc: Procedure[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> dict[NodeName, NodeResult[R]]:
+        """As `call_many`, for what is only shown: who is silent anyway holds it up for a moment only."""
+        call = self._encode(proc, proc.encode_arguments(*args, **kwargs))
+        times = [GLANCE if self.is_silent(node) else self._times for node in nodes]
+        results = await asyncio.gather(
+            *[self._call(node, proc, call, time) for node, time in zip(nodes, times, strict=True)]
+        )
+        return {result.node: result for result in results}
+
+    def is_silent(self, node: Target) -> bool:
+        """Tell whether a node let the last request to it wait in vain."""
+        return node.name in self._silent
 
     async def call_each(
         self, proc: Procedure[..., R], arguments: Iterable[tuple[Target, Sequence[Any]]]
@@ -132,22 +153,34 @@ class NodeRpc:
         return self._result(node, call, None, failure)
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, after telling nodes what nobody waits for any more."""
+        if self._ending:
+            await asyncio.wait(self._ending)
         await self._transport.close()
 
     def _encode(self, proc: Procedure[..., Any], arguments: list[Any]) -> Call:
         return Call(proc.name, json.dumps_bytes(arguments), proc.timeout, self._cluster_uuid)
 
-    async def _call(self, node: Target, proc: Procedure[..., R], call: Call) -> NodeResult[R]:
+    async def _call(
+        self, node: Target, proc: Procedure[..., R], call: Call, times: Times | None = None
+    ) -> NodeResult[R]:
         if node.offline and not proc.offline:
             return _offline(node)
         name = node.name
         self.calls[call.name] += 1
+        key = new_key()
         conversation = converse(
-            call, new_key(), lambda: self._daemons.get(name, ""), self._clock.monotonic, self._times
+            call, key, lambda: self._daemons.get(name, ""), self._clock.monotonic, times or self._times
         )
-        outcome = await self._carry_out(node, conversation)
+        try:
+            outcome = await self._carry_out(node, conversation)
+        except asyncio.CancelledError:
+            if proc.abandonable:
+                self._abandon(node, call, key)
+            raise
         if isinstance(outcome, Failure):
+            if proc.abandonable and outcome.phase is Phase.TIMEOUT:
+                self._abandon(node, call, key)
             return self._result(node, call, None, outcome)
         try:
             return NodeResult(name, proc.decode_answer(outcome))
@@ -164,6 +197,7 @@ class NodeRpc:
                 await self._clock.sleep(step.seconds)
             else:
                 heard = await self._transport.send(endpoint, step)
+                self._note_silence(node.name, heard)
                 if isinstance(heard, Response) and heard.status in (OK, STILL_RUNNING) and heard.daemon:
                     self._daemons[node.name] = heard.daemon
             try:
@@ -171,6 +205,22 @@ class NodeRpc:
             except StopIteration as end:
                 outcome: object | Failure = end.value
                 return outcome
+
+    def _note_silence(self, name: NodeName, heard: Response | Loss) -> None:
+        if isinstance(heard, Response):
+            self._silent.discard(name)
+        elif heard.phase is Phase.TIMEOUT:
+            self._silent.add(name)
+
+    def _abandon(self, node: Target, call: Call, key: str) -> None:
+        """Have a node end a call; whoever gave up waiting for it does not wait for this either."""
+        log.info("call %s to node %s is abandoned", call.name, node.name)
+        request = end_request(call, key, self._times.grace)
+        task = asyncio.get_running_loop().create_task(
+            self._transport.send(Endpoint(node.primary_ip, self._port), request)
+        )
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     def _result(self, node: Target, call: Call, value: R | None, failure: Failure | None) -> NodeResult[R]:
         if failure is not None:

@@ -8,6 +8,7 @@ are not checked: a node is whoever holds a certificate of the cluster, addresses
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from ganeti import errors
 from ganeti.rpc.result import Phase
 from ganeti.rpc.transport import DAEMON_HEADER, Endpoint, Loss, Request, Response
 from ganeti.utils import files
+
+log = logging.getLogger(__name__)
 
 _PEM_LIMIT = 1024 * 1024
 _DAEMON_LINE = f"{DAEMON_HEADER}:".lower().encode()
@@ -73,10 +76,18 @@ class CredentialFiles:
         stamp = (_stamp(self._server), _stamp(self._client))
         if self._loaded is None or stamp != self._stamp:
             ca = _read(self._server)
-            client = _read(self._client) if stamp[1] is not None else ca
-            self._loaded = Credentials(ca, client)
+            self._loaded = Credentials(ca, self._client_of(ca))
             self._stamp = stamp
         return self._loaded
+
+    def _client_of(self, ca: bytes) -> bytes:
+        """Return what to show: on a node that was never given a certificate of its own, the cluster's."""
+        if os.path.exists(self._client):
+            return _read(self._client)
+        if self._loaded is None or self._loaded.client == self._loaded.ca:
+            return ca
+        log.error("%s is gone: what it held is used until this daemon ends", self._client)
+        return self._loaded.client
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:

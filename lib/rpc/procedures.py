@@ -6,7 +6,8 @@ node and arrives as the failure of a `NodeResult`; an answer of None means done.
 
 Time limits are upper bounds for the whole call: a node that hangs shows within
 seconds whatever the limit (see `ganeti.rpc.transport`).  `inline` calls write or
-read a few small files and are served without a process of their own.
+read a few small files and are served without a process of their own; `abandonable`
+ones run scripts of others, which may hang, and end with the job that wanted them.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def bridges_exist(bridges_list: Sequence[str]) -> None:
     raise NotImplementedError
 
 
-@procedure(timeout=ONE_DAY)
+@procedure(timeout=ONE_DAY, abandonable=True)
 def test_delay(duration: float) -> None:
     """Wait for `duration` seconds."""
     raise NotImplementedError
@@ -358,13 +359,13 @@ def instance_finalize_migration_dst(instance: FilledInstance, info: str, success
     raise NotImplementedError
 
 
-@procedure(timeout=ONE_DAY)
+@procedure(timeout=ONE_DAY, abandonable=True)
 def instance_os_add(instance: FilledInstance, reinstall: bool, debug: int) -> None:
     """Run the create script of the instance's OS; its disks are assembled."""
     raise NotImplementedError
 
 
-@procedure(timeout=SLOW)
+@procedure(timeout=SLOW, abandonable=True)
 def instance_run_rename(instance: FilledInstance, old_name: InstanceName, debug: int) -> None:
     """Run the rename script of the instance's OS; the instance carries its new name."""
     raise NotImplementedError
@@ -503,7 +504,7 @@ def os_get(name: str) -> OsDiagnosis:
     raise NotImplementedError
 
 
-@procedure(timeout=FAST)
+@procedure(timeout=FAST, abandonable=True)
 def os_validate(
     required: bool, name: str | None, checks: Sequence[str], params: Mapping[str, str], force_variant: bool
 ) -> bool:
@@ -511,13 +512,13 @@ def os_validate(
     raise NotImplementedError
 
 
-@procedure(timeout=NORMAL)
+@procedure(timeout=NORMAL, abandonable=True)
 def hooks_runner(hpath: str, phase: HookPhase, env: Mapping[str, str]) -> Sequence[HookResult]:
     """Run the hook scripts of a path and phase."""
     raise NotImplementedError
 
 
-@procedure(timeout=NORMAL)
+@procedure(timeout=NORMAL, abandonable=True)
 def iallocator_runner(name: str, idata: str, default_iallocator_params: Mapping[str, object]) -> str:
     """Run an allocator program on `idata`; return what it printed."""
     raise NotImplementedError
@@ -529,13 +530,13 @@ def hypervisor_validate_params(hvname: HypervisorName, hvfull: HvParams) -> None
     raise NotImplementedError
 
 
-@procedure(timeout=NORMAL)
+@procedure(timeout=NORMAL, abandonable=True)
 def run_oob(oob_program: str, command: str, remote_node: NodeName, timeout: int) -> str:
     """Run an out-of-band program for another node; return what it printed."""
     raise NotImplementedError
 
 
-@procedure(timeout=SLOW)
+@procedure(timeout=SLOW, abandonable=True)
 def restricted_command(cmd: str) -> str:
     """Run one of the node's restricted commands; return what it printed."""
     raise NotImplementedError

@@ -10,6 +10,9 @@ A call may reach the node twice when a connection breaks.  Its key (`X-Ganeti-Ca
 makes it run once; a repeated request also names the incarnation of the daemon it was
 first sent to (`X-Ganeti-Daemon`), because a restarted daemon does not know the key.
 
+A call that may be abandoned is ended with `POST /EndFunction [key]` when nobody waits for
+it any more.
+
 `converse` is the conversation about one call as a generator: it yields what to do,
 is sent what came of it, and returns the end.  Whoever drives it does the input and
 output: `ganeti.rpc.client` on an event loop, `ganeti.rpc.sync` blocking.
@@ -33,6 +36,7 @@ WAIT_HEADER = "X-Ganeti-Wait"
 DAEMON_HEADER = "X-Ganeti-Daemon"
 
 WAIT_FUNCTION = "WaitForFunction"
+END_FUNCTION = "EndFunction"
 
 OK = 200
 STILL_RUNNING = 202
@@ -146,6 +150,12 @@ def wait_request(call: Call, function: str, wait: float, timeout: float) -> Requ
     """Build the request that waits for a function call."""
     headers = (f"{CLUSTER_HEADER}: {call.cluster_uuid}",) if call.cluster_uuid else ()
     return Request(f"/{WAIT_FUNCTION}", headers, json.dumps_bytes([function, wait]), timeout, waits=True)
+
+
+def end_request(call: Call, key: str, timeout: float) -> Request:
+    """Build the request that ends a call, wherever it is."""
+    headers = (f"{CLUSTER_HEADER}: {call.cluster_uuid}",) if call.cluster_uuid else ()
+    return Request(f"/{END_FUNCTION}", headers, json.dumps_bytes([key]), timeout, waits=True)
 
 
 def converse(

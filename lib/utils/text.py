@@ -15,7 +15,15 @@ _HOST_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?", re.ASCII)
 _SHELL_SAFE = re.compile(r"[a-zA-Z0-9_@%+=:,./-]+", re.ASCII)
 _MAX_NAME = 255
 
+#: everything a terminal obeys, but for tabs and the ends of lines
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 KeyVal = dict[str, str | bool | None]
+
+
+def printable(text: str) -> str:
+    """Return what a program wrote so that it can be shown: escapes in place of what a terminal would obey."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text.replace("\r\n", "\n"))
 
 
 def parse_unit(text: str) -> int:

@@ -181,7 +181,7 @@ def _result(reader: int) -> str:
 def _prepare_noded(paths: Paths) -> _Prepared:
     """Do what can be done before the first fork: what a node daemon then only reads stays shared."""
     options = noded.parse_options(_arguments(paths, daemons.NODED))
-    handlers = calls.bind(NodeContext.of(paths, port=options.port))
+    handlers = calls.bind(NodeContext.of(paths, port=options.port, hook_seconds=options.hook_seconds))
 
     def be_noded(life: process.Daemon, server: ServerProcess | None) -> int:
         noded.serve(paths, options, life.ready, server, handlers)

@@ -12,9 +12,8 @@ from ganeti.noded.context import NodeContext
 from ganeti.noded.shortcut import shortcut
 from ganeti.rpc.answers import HookResult, HookStatus
 from ganeti.utils import process
+from ganeti.utils.text import printable
 
-#: seconds one script may take
-TIME_LIMIT = 600.0
 _OUTPUT_LIMIT = 64 * 1024
 _HOOKS_PATH = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
@@ -29,9 +28,8 @@ _STATUS: Mapping[process.PartStatus, HookStatus] = {
 class Hooks:
     """Calls that run hook scripts."""
 
-    def __init__(self, node: NodeContext, time_limit: float = TIME_LIMIT) -> None:
+    def __init__(self, node: NodeContext) -> None:
         self._node = node
-        self._time_limit = time_limit
 
     def _without_scripts(self, hpath: str, phase: HookPhase, env: Mapping[str, str]) -> Sequence[HookResult] | None:
         """Return the answer where there are no scripts; every operation asks, and mostly there are none."""
@@ -49,9 +47,9 @@ class Hooks:
                 raise errors.ParameterError(f"cannot run hooks {hpath}: {name!r} cannot be an environment variable")
         # a script may start programs of the cluster: they must act for this virtual node
         environment = {**env, **self._node.paths.environ}
-        results = process.run_parts(directory, environment, self._time_limit, reset_env=True)
+        results = process.run_parts(directory, environment, self._node.hook_seconds, reset_env=True)
         return [
-            (f"{os.path.basename(directory)}/{name}", _STATUS[status], output.strip()[-_OUTPUT_LIMIT:])
+            (f"{os.path.basename(directory)}/{name}", _STATUS[status], printable(output).strip()[-_OUTPUT_LIMIT:])
             for name, status, output in results
         ]
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from ganeti import errors
 from ganeti.noded.context import NodeContext
 from ganeti.utils import files, process
+from ganeti.utils.text import printable
 
 #: seconds an allocator may think
 TIME_LIMIT = 300.0
@@ -34,7 +35,7 @@ class Allocators:
         with files.temporary_file(idata, "ganeti-iallocator.") as question:
             result = process.run([program, question, *options], env=self._node.paths.environ, timeout=self._time_limit)
         if result.failed:
-            shown = result.output.strip()[-_SHOWN:] or "it wrote nothing"
+            shown = printable(result.output).strip()[-_SHOWN:] or "it wrote nothing"
             raise errors.OpExecError(f"cannot get an answer of allocator {name}: {result.reason}; {shown}")
         return result.stdout
 

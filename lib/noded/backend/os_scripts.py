@@ -23,6 +23,7 @@ from ganeti.noded.backend import os_definitions
 from ganeti.noded.backend.os_definitions import API_WITH_VARIANTS, Chosen
 from ganeti.noded.context import NodeContext
 from ganeti.utils import files, process
+from ganeti.utils.text import printable
 
 _TAIL_LINES = 20
 _TAIL_BYTES = 8192
@@ -221,4 +222,4 @@ def _tail(path: str) -> str:
         content = files.read_file(path, limit=_LOG_LIMIT)[-_TAIL_BYTES:]
     except OSError as err:
         return f"(cannot be read: {err.strerror})"
-    return "\n".join(content.decode(errors="replace").splitlines()[-_TAIL_LINES:]) or "(it wrote nothing)"
+    return "\n".join(printable(content.decode(errors="replace")).splitlines()[-_TAIL_LINES:]) or "(it wrote nothing)"

@@ -15,6 +15,7 @@ from ganeti.model.enums import OobCommand
 from ganeti.model.scalars import NodeName
 from ganeti.noded.context import NodeContext
 from ganeti.utils import files, process
+from ganeti.utils.text import printable
 
 _COMMAND = re.compile(r"[a-zA-Z0-9_-]+", re.ASCII)
 _WIDEST = 0o755
@@ -41,7 +42,7 @@ class Programs:
             raise errors.OpExecError(f"cannot {act}: no executable program of that path")
         result = process.run([oob_program, command, remote_node], env=self._node.paths.environ, timeout=max(1, timeout))
         if result.failed:
-            raise errors.OpExecError(f"cannot {act}: it {result.reason}; {result.output.strip()[-4096:]}")
+            raise errors.OpExecError(f"cannot {act}: it {result.reason}; {printable(result.output).strip()[-4096:]}")
         return result.stdout
 
     def restricted_command(self, cmd: str) -> str:
@@ -68,7 +69,7 @@ class Programs:
             result = process.run([program], env=paths.environ, reset_env=True, cwd="/", timeout=_RESTRICTED_LIMIT)
         if result.failed:
             raise errors.OpExecError(
-                f"cannot run restricted command {cmd}: it {result.reason}; {result.output.strip()[-4096:]}"
+                f"cannot run restricted command {cmd}: it {result.reason}; {printable(result.output).strip()[-4096:]}"
             )
         return result.output
 

@@ -33,6 +33,9 @@ class Line:
             self.written += [os.path.basename(name) for name, _content in args[0]]
         return NodeResult(node.name, getattr(self.replica, procedure.name)(*args))
 
+    def is_silent(self, node: Node) -> bool:
+        return False
+
     async def call_many(self, nodes: Sequence[Node], procedure: Procedure, *args):
         return {node.name: await self.call(node, procedure, *args) for node in nodes}
 
@@ -123,6 +126,9 @@ class Slow:
         self.fails = False
         self.open = asyncio.Event()
         self.open.set()
+
+    def is_silent(self, node: Node) -> bool:
+        return False
 
     async def call_many(self, nodes: Sequence[Node], procedure: Procedure, *args):
         failure = Failure(Phase.UNREACHABLE, "nobody answers") if self.fails else None

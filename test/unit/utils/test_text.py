@@ -194,3 +194,7 @@ def test_quoted_words_are_one_word_each_to_a_shell(words: list[str]) -> None:
 
 def test_counts_agree_with_their_noun() -> None:
     assert (text.plural(1, "node"), text.plural(0, "node")) == ("1 node", "0 nodes")
+
+
+def test_what_a_terminal_would_obey_is_escaped():
+    assert text.printable("two\r\nlines\tand \x1b[2J\x00\x9b\x7f ü") == "two\nlines\tand \\x1b[2J\\x00\\x9b\\x7f ü"

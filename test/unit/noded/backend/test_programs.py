@@ -68,7 +68,9 @@ def test_scripts_see_the_environment_given_and_which_node_they_are_on_alone(
 def test_hook_that_hangs_is_ended_and_fails(node: VirtualNode) -> None:
     hook(node, "hang", "echo begun; exec sleep 60")
 
-    ((_, status, output),) = Hooks(node, time_limit=0.2).hooks_runner("instance-start", HookPhase.PRE, {})
+    node.hook_seconds = 0.2
+
+    ((_, status, output),) = Hooks(node).hooks_runner("instance-start", HookPhase.PRE, {})
 
     assert status is HookStatus.FAIL
     assert output.startswith("begun") and "did not end within 0.2 s" in output
