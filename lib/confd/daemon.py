@@ -31,6 +31,10 @@ log = logging.getLogger(__name__)
 
 PROGRAM = "ganeti-confd"
 
+#: those that end it, and all it does something about
+_END = frozenset({signal.SIGTERM, signal.SIGINT})
+_SIGNALS = frozenset({*_END, signal.SIGHUP, signal.SIGUSR1})
+
 
 class Options(NamedTuple):
     """What the command line says; bind "" stands for all addresses."""
@@ -53,6 +57,8 @@ def serve(paths: Paths, options: Options, ready: Callable[[], None]) -> None:
             f"{paths.hmac_key} is missing, the key that questions are signed with: is this node part of a cluster?"
             " (gnt-cluster init, gnt-node add)"
         )
+    # Held back until somebody listens: one that came earlier would end it at once, with its pid file left behind.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     with process.PidFile(paths.pid_file(PROGRAM)), listen(options.bind, options.port) as sock:
         if not os.path.exists(paths.config_file):
             ready()
@@ -77,16 +83,11 @@ def wait_for_configuration(paths: Paths) -> bool:
     Most nodes wait all their life: so this does next to nothing, and touches little memory,
     which nodes of a virtual cluster share as long as nobody writes to it.
     """
-    end = {signal.SIGTERM, signal.SIGINT}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*end, signal.SIGHUP, signal.SIGUSR1})
-    try:
-        while not os.path.exists(paths.config_file):
-            told = signal.sigtimedwait({*end, signal.SIGHUP, signal.SIGUSR1}, LOOK_UNWATCHED)
-            if told and told.si_signo in end:
-                return False
-        return True
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    while not os.path.exists(paths.config_file):
+        told = signal.sigtimedwait(_SIGNALS, LOOK_UNWATCHED)
+        if told and told.si_signo in _END:
+            return False
+    return True
 
 
 def _nothing() -> None:
@@ -99,10 +100,11 @@ async def _run(paths: Paths, sock: socket.socket, clock: Clock, ready: Callable[
     follower.refresh()  # before the first question
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _END:
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, _look_again, follower)
     loop.add_signal_handler(signal.SIGUSR1, lambda: log.info("%s", responder.figures()))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     server = Server(sock, responder, clock)
     try:
         following = asyncio.create_task(follower.run())

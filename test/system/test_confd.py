@@ -214,3 +214,4 @@ def test_node_of_no_cluster_waits_and_ends_when_told(tmp_path: os.PathLike[str])
         nodes.cmd("daemon-util", "stop", daemons.CONFD, node=1)
 
         assert nodes.pid(daemons.CONFD, "node1") is None
+        assert not os.path.exists(nodes.paths(1).pid_file(daemons.CONFD))
