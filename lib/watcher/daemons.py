@@ -52,6 +52,7 @@ DAEMONS: tuple[Row, ...] = (
     Row("ganeti-noded", lambda role: True, probes.noded),
     Row("ganeti-masterd", lambda role: role.is_master, probes.masterd),
     Row("ganeti-rapi", lambda role: role.is_master, probes.rapi),
+    Row("ganeti-confd", lambda role: role.is_candidate, probes.confd),
 )
 
 

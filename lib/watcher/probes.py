@@ -6,17 +6,26 @@ else than where it is looked for: nobody is killed for that).
 
 from __future__ import annotations
 
+import os
+import socket
+import time
+import uuid
 from collections.abc import Callable
 from typing import NamedTuple
 
 import pycurl
 
 from ganeti import errors
+from ganeti.confd import requests
+from ganeti.confd.client import read_key
+from ganeti.confd.quorum import Ask
+from ganeti.confd.wire import MAX_DATAGRAM, Key
 from ganeti.luxi import methods
 from ganeti.luxi.client import Client
 from ganeti.paths import Paths
 from ganeti.rpc.curl import CredentialFiles
 from ganeti.rpc.transport import CLUSTER_HEADER, DEFAULT_PORT
+from ganeti.utils import net
 
 RAPI_PORT = 5080
 _LIMIT = 65536
@@ -66,6 +75,27 @@ def masterd(node: Node, timeout: float) -> bool | None:
 def rapi(node: Node, timeout: float) -> bool | None:
     """Ask the remote API for its version."""
     return _answers(pycurl.Curl(), _url(node.rapi_address, RAPI_PORT), timeout)
+
+
+def confd(node: Node, timeout: float) -> bool | None:
+    """Ask the configuration daemon for an echo; one that has no configuration yet has nothing to say."""
+    if not os.path.exists(node.paths.config_file):
+        return None
+    try:
+        key = Key(read_key(node.paths))
+    except errors.ConfigurationError:
+        return None
+    ask = Ask(key, requests.RequestType.PING, None, str(uuid.uuid4()), [node.address])
+    with socket.socket(net.ip_family(node.address) or socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(timeout)
+        try:
+            sock.connect((node.address, requests.DEFAULT_PORT))
+            sock.send(ask.datagram(time.time()))
+            return ask.take(sock.recv(MAX_DATAGRAM), node.address) is not None or None
+        except TimeoutError:
+            return False
+        except OSError:  # nobody listens there
+            return None
 
 
 def _url(address: str, port: int) -> str:

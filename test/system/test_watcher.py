@@ -117,13 +117,16 @@ def test_f21_an_instance_that_cannot_start_is_tried_a_few_times_and_told_once(cl
     assert logs[6:] == ["", ""]
 
 
-def test_a_node_daemon_that_was_killed_is_started(cluster: Cluster) -> None:
-    cluster.kill(daemons.NODED, "node2")
+@pytest.mark.parametrize(
+    ("daemon", "node"), [(daemons.NODED, "node2"), (daemons.CONFD, "node2"), (daemons.RAPI, "node1")]
+)
+def test_a_daemon_that_was_killed_is_started(cluster: Cluster, daemon: str, node: str) -> None:
+    cluster.kill(daemon, node)
 
-    log = watch(cluster, node="node2")
+    log = watch(cluster, node=node)
 
-    assert "started ganeti-noded" in log
-    assert cluster.pid(daemons.NODED, "node2") is not None
+    assert f"started {daemon}" in log
+    assert cluster.pid(daemon, node) is not None
     until(lambda: not cluster.cmd("gnt-cluster", "verify").failed, "the cluster is clean")
 
 
@@ -138,17 +141,18 @@ def test_a_master_daemon_that_was_killed_is_started_and_the_rest_of_the_run_goes
     assert f"started {name}" in log
 
 
-def test_f22_a_node_daemon_that_hangs_is_restarted_once(cluster: Cluster) -> None:
-    before = cluster.pid(daemons.NODED, "node2")
-    cluster.kill(daemons.NODED, "node2", signal.SIGSTOP)
+@pytest.mark.parametrize("daemon", [daemons.NODED, daemons.CONFD])
+def test_f22_a_daemon_that_hangs_is_restarted_once(cluster: Cluster, daemon: str) -> None:
+    before = cluster.pid(daemon, "node2")
+    cluster.kill(daemon, "node2", signal.SIGSTOP)
 
     log = watch(cluster, node="node2")
 
     assert "gives no answer: restarting it" in log
-    after = cluster.pid(daemons.NODED, "node2")
+    after = cluster.pid(daemon, "node2")
     assert after not in (None, before)
     assert watch(cluster, node="node2") == ""
-    assert cluster.pid(daemons.NODED, "node2") == after
+    assert cluster.pid(daemon, "node2") == after
 
 
 def test_a_pause_is_kept_unless_it_is_to_be_ignored(cluster: Cluster) -> None:

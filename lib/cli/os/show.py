@@ -11,7 +11,9 @@ from ganeti.cli.jobs import run_op
 from ganeti.cli.parse import Values
 from ganeti.cli.session import Session
 from ganeti.cli.tree import tree_lines
+from ganeti.luxi import methods
 from ganeti.model.opcodes.os import OpOsDiagnose
+from ganeti.model.os_names import with_variant
 from ganeti.utils.suggest import did_you_mean
 
 _FIELDS = ("name", "valid", "variants", "parameters", "api_versions", "node_status", "hidden", "blacklisted", "os_hvp",
@@ -21,8 +23,8 @@ _LIST_COLUMNS = (listing.Column("name", "Name", "text"),)
 
 def list_systems(session: Session, options: Values, args: Sequence[str]) -> int:
     """List the operating systems that can be installed."""
-    names = [name for system in systems(session, options) if _is_offered(system) for name in variant_names(system)]
-    listing.show_table(session.console, options, _LIST_COLUMNS, [[name] for name in names])
+    rows = [[name] for name in installable_names(session, options)]
+    listing.show_table(session.console, options, _LIST_COLUMNS, rows)
     return ExitCode.SUCCESS
 
 
@@ -44,15 +46,19 @@ def diagnose(session: Session, options: Values, args: Sequence[str]) -> int:
 
 
 def info(session: Session, options: Values, args: Sequence[str]) -> int:
-    """Show variants and parameters of operating systems."""
+    """Show variants and parameters of operating systems, and what was set for those that no node has yet."""
     found = {system["name"]: system for system in systems(session, options)}
+    settings = session.client.call(methods.query_cluster_info)
     code = ExitCode.SUCCESS
     for name in args or found:
-        if name not in found:
-            session.console.say(f"unknown OS {name}{did_you_mean(name, found)}: no node has it")
+        described = _describe(found[name], settings) if name in found else _describe_settings(name, settings)
+        if name not in found and not any(value for _, value in described):
+            session.console.say(
+                f"unknown OS {name}{did_you_mean(name, found)}: no node has it, and nothing is set for it"
+            )
             code = ExitCode.FAILURE
             continue
-        for line in tree_lines([(name, _describe(found[name]))]):
+        for line in tree_lines([(name, described)]):
             session.console.out(line)
     return code
 
@@ -64,21 +70,18 @@ def systems(session: Session, options: Values) -> list[Mapping[str, Any]]:
 
 
 def installable_names(session: Session, options: Values) -> list[str]:
-    """Return what can be given as `--os-type`."""
-    return [name for system in systems(session, options) if _is_offered(system) for name in variant_names(system)]
+    """Return what can be given as `--os-type`: neither hidden nor blacklisted, by itself or by its variant."""
+    rows = run_op(session, options, OpOsDiagnose(output_fields=("name", "variants"), names=()))
+    return [full for name, variants in rows for full in variant_names(name, variants)]
 
 
-def variant_names(system: Mapping[str, Any]) -> list[str]:
+def variant_names(name: str, variants: Sequence[str]) -> list[str]:
     """Return NAME+VARIANT for each variant, the plain name when there are none."""
-    return [f"{system['name']}+{variant}" for variant in system["variants"]] or [system["name"]]
+    return [with_variant(name, variant) for variant in variants] or [name]
 
 
-def _is_offered(system: Mapping[str, Any]) -> bool:
-    return bool(system["valid"]) and not system["hidden"] and not system["blacklisted"]
-
-
-def _describe(system: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [
+def _describe(system: Mapping[str, Any], settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    lines = [
         ("valid", system["valid"]),
         ("hidden", system["hidden"]),
         ("blacklisted", system["blacklisted"]),
@@ -87,6 +90,21 @@ def _describe(system: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("parameters", [(name, text) for name, text in system["parameters"]]),
         ("cluster parameters", system["osparams"]),
         ("hypervisor parameters", system["os_hvp"]),
+    ]
+    for name in variant_names(system["name"], system["variants"]):
+        if name != system["name"]:
+            of_variant = [(what, value) for what, value in _describe_settings(name, settings) if value]
+            lines += [(name, of_variant)] if of_variant else []
+    return lines
+
+
+def _describe_settings(name: str, settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Describe what was set for an OS or a variant, whether any node has it or not."""
+    return [
+        ("hidden", name in settings["hidden_os"]),
+        ("blacklisted", name in settings["blacklisted_os"]),
+        ("cluster parameters", settings["osparams"].get(name, {})),
+        ("hypervisor parameters", settings["os_hvp"].get(name, {})),
     ]
 
 

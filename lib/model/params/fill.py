@@ -18,6 +18,7 @@ from ganeti.model.objects.network import Network
 from ganeti.model.objects.nic import NIC
 from ganeti.model.objects.node import Node
 from ganeti.model.objects.nodegroup import NodeGroup
+from ganeti.model.os_names import base_of
 from ganeti.model.params import be, hv, ipolicy, nd, nic
 from ganeti.model.params import disk as disk_params
 from ganeti.model.params.table import defaults
@@ -51,8 +52,10 @@ def fill_hvparams(
 ) -> dict[str, object]:
     """Return hypervisor parameters of an instance; what nodes must agree on is the cluster's."""
     mine = {name: value for name, value in own.items() if name not in hv.GLOBALS}
-    for_os = cluster.os_hvp.get(OsName(os), {})
-    return {**fill_cluster_hvparams(cluster, hypervisor), **for_os.get(hypervisor, {}), **mine}
+    base = base_of(os)
+    for_os = cluster.os_hvp.get(base, {}).get(hypervisor, _NONE)
+    variant = cluster.os_hvp.get(OsName(os), {}).get(hypervisor, _NONE) if os != base else _NONE
+    return {**fill_cluster_hvparams(cluster, hypervisor), **for_os, **variant, **mine}
 
 
 def fill_cluster_hvparams(cluster: Cluster, hypervisor: HypervisorName) -> dict[str, object]:
@@ -86,7 +89,7 @@ def fill_osparams(
 ) -> dict[str, object]:
     """Return parameters for the scripts of an operating system; with `private` those not to be shown."""
     known = cluster.osparams_private_cluster if private else cluster.osparams
-    base = OsName(os.partition("+")[0])
+    base = base_of(os)
     variant = known.get(OsName(os), {}) if os != base else {}
     return {**known.get(base, {}), **variant, **own}
 

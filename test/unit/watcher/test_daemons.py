@@ -42,9 +42,9 @@ def test_f22_restarts_are_counted_until_they_expire() -> None:
     ("role", "wanted"),
     [
         (Role(is_master=False, is_candidate=False), {"ganeti-noded"}),
-        (Role(is_master=True, is_candidate=True), {"ganeti-noded", "ganeti-masterd", "ganeti-rapi"}),
+        (Role(is_master=False, is_candidate=True), {"ganeti-noded", "ganeti-confd"}),
+        (Role(is_master=True, is_candidate=True), {"ganeti-noded", "ganeti-masterd", "ganeti-rapi", "ganeti-confd"}),
     ],
 )
 def test_what_is_to_run_depends_on_what_the_node_is(role: Role, wanted: set[str]) -> None:
-    assert wanted <= {row.name for row in DAEMONS if row.belongs(role)}
-    assert ("ganeti-masterd" in wanted) == any(row.belongs(role) for row in DAEMONS if row.name == "ganeti-masterd")
+    assert {row.name for row in DAEMONS if row.belongs(role)} == wanted

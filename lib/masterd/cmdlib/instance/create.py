@@ -17,6 +17,7 @@ from ganeti.model.objects.disk import Disk
 from ganeti.model.objects.instance import Instance
 from ganeti.model.objects.node import Node
 from ganeti.model.opcodes.instance import OpInstanceCreate
+from ganeti.model.os_names import is_listed
 from ganeti.model.params import ipolicy
 from ganeti.model.params.be import backend, check_beparams, check_filled_beparams
 from ganeti.model.params.fill import fill_beparams, fill_hvparams, fill_instance, fill_ipolicy
@@ -194,8 +195,11 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
                 f" (enabled: {', '.join(cluster.enabled_hypervisors)})",
                 ECode.STATE,
             )
-        if self.op.os_type and self.op.os_type.partition("+")[0] in cluster.blacklisted_os:
-            raise errors.OpPrereqError(f"OS {self.op.os_type} is blacklisted: no new installations", ECode.STATE)
+        if self.op.os_type and is_listed(self.op.os_type, cluster.blacklisted_os):
+            raise errors.OpPrereqError(
+                f"cannot install OS {self.op.os_type}: it is blacklisted, see gnt-os modify --blacklisted",
+                ECode.STATE,
+            )
         if not self.op.os_type and template != DiskTemplate.DISKLESS and not self.op.no_install:
             raise errors.OpPrereqError("os_type: required, unless no_install is given", ECode.INVAL)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ganeti import errors
 from ganeti.errors import ECode
@@ -10,6 +10,7 @@ from ganeti.masterd.cmdlib.base import LogicalUnit
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import QueryResource
 from ganeti.model.opcodes.os import OpOsDiagnose
+from ganeti.model.os_names import with_variant
 from ganeti.model.query.evaluate import plain_rows
 from ganeti.model.query.fields.os import OSES
 
@@ -29,7 +30,12 @@ class LUOsDiagnose(LogicalUnit[OpOsDiagnose, list[object] | None]):
         return os_filter(self.op.output_fields, self.op.names)
 
     async def execute(self, plan: list[object] | None) -> list[list[object]]:
-        return plain_rows(await self.services.queries.query(QueryResource.OS, self.op.output_fields, plan))
+        fields = self.op.output_fields
+        answer = await self.services.queries.query(QueryResource.OS, [*fields, "name"], plan)
+        cluster = self.services.config.current.cluster
+        lists = {"hidden": cluster.hidden_os, "blacklisted": cluster.blacklisted_os}
+        left_out = frozenset(os for name, marked in lists.items() if name not in fields for os in marked)
+        return offered_rows(fields, plain_rows(answer), left_out)
 
 
 def os_filter(fields: Sequence[str], names: Sequence[str]) -> list[object] | None:
@@ -42,3 +48,23 @@ def os_filter(fields: Sequence[str], names: Sequence[str]) -> list[object] | Non
     if names:
         conditions.append(["|", *(["=", "name", name] for name in names)])
     return ["&", *conditions] if conditions else None
+
+
+def offered_rows(
+    fields: Sequence[str], rows: Sequence[Sequence[object]], left_out: Collection[str]
+) -> list[list[object]]:
+    """Return rows (with the name at their end, which goes) without the variants that are left out.
+
+    A definition all of whose variants are left out goes, too.
+    """
+    found = []
+    for *values, name in rows:
+        for index, field in enumerate(fields):
+            variants = values[index]
+            if field == "variants" and isinstance(variants, Sequence) and variants:
+                values[index] = [v for v in variants if with_variant(str(name), str(v)) not in left_out]
+                if not values[index]:
+                    break
+        else:
+            found.append(values)
+    return found

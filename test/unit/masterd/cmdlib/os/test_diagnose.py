@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganeti.masterd.cmdlib.os.diagnose import os_filter
+from ganeti.masterd.cmdlib.os.diagnose import offered_rows, os_filter
 from ganeti.model.query.evaluate import prepare
 from ganeti.model.query.fields.os import OSES, os_rows
 from ganeti.model.scalars import NodeName
@@ -33,3 +33,9 @@ def test_asking_for_the_state_shows_all_of_that_state():
 
 def test_names_choose():
     assert listed(["name", "valid"], ["bad"]) == ["bad"]
+
+
+def test_variants_are_left_out_and_a_definition_of_which_none_is_left():
+    rows = [[["a", "b"], "image"], [["a"], "other"], [[], "plain"]]
+
+    assert offered_rows(["variants"], rows, {"image+a", "other+a"}) == [[["b"]], [[]]]
