@@ -27,9 +27,12 @@ def long_job(cluster3: Cluster) -> Iterator[int]:
 
 
 @pytest.fixture
-def waiting_job(cluster3: Cluster, long_job: int) -> int:
-    """A job that waits for another."""
-    return submit(cluster3, {"OP_ID": "OP_TEST_DELAY", "duration": 1, "depends": [[long_job, []]]})
+def waiting_job(cluster3: Cluster, long_job: int) -> Iterator[int]:
+    """A job that waits for another, until the end of the test."""
+    job = submit(cluster3, {"OP_ID": "OP_TEST_DELAY", "duration": 1, "depends": [[long_job, []]]})
+    yield job
+    cluster3.cmd("gnt-job", "cancel", str(job))
+    until(lambda: job_status(cluster3, job) == "canceled", f"job {job} is canceled")
 
 
 def submit(cluster: Cluster, *ops: dict[str, object]) -> int:
