@@ -38,8 +38,10 @@ from ganeti.utils import json
 
 log = logging.getLogger(__name__)
 
-#: what a node that did not answer the last time is given when it is only glanced at
-GLANCE = Times(connect=1.0, first=0.5, grace=0.5)
+#: what a node is given that is only glanced at
+GLANCE = Times(first=1.0, grace=2.0)
+#: the same, when it did not answer the last time
+SHORT_GLANCE = Times(connect=1.0, first=0.5, grace=0.5)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -96,6 +98,8 @@ class NodeRpc:
         #: calls that failed, by name and how far they got
         self.failures: Counter[tuple[str, Phase]] = Counter()
         self._ending: set[asyncio.Task[Response | Loss]] = set()
+        #: who let the last request wait in vain, and who of them for as long as a change would have waited
+        self._unheard: set[NodeName] = set()
         self._silent: set[NodeName] = set()
 
     async def call(self, node: Target, proc: Procedure[P, R], *args: P.args, **kwargs: P.kwargs) -> NodeResult[R]:
@@ -116,16 +120,16 @@ class NodeRpc:
     async def glance_many(
         self, nodes: Sequence[Target], proc: Procedure[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> dict[NodeName, NodeResult[R]]:
-        """As `call_many`, for what is only shown: who is silent anyway holds it up for a moment only."""
+        """As `call_many`, for what is only shown: who does not answer holds it up for three seconds, then for one."""
         call = self._encode(proc, proc.encode_arguments(*args, **kwargs))
-        times = [GLANCE if self.is_silent(node) else self._times for node in nodes]
+        times = [SHORT_GLANCE if node.name in self._unheard else GLANCE for node in nodes]
         results = await asyncio.gather(
             *[self._call(node, proc, call, time) for node, time in zip(nodes, times, strict=True)]
         )
         return {result.node: result for result in results}
 
     def is_silent(self, node: Target) -> bool:
-        """Tell whether a node let the last request to it wait in vain."""
+        """Tell whether a node let the last request to it wait in vain; one that was only glanced at does not count."""
         return node.name in self._silent
 
     async def call_each(
@@ -173,7 +177,7 @@ class NodeRpc:
             call, key, lambda: self._daemons.get(name, ""), self._clock.monotonic, times or self._times
         )
         try:
-            outcome = await self._carry_out(node, conversation)
+            outcome = await self._carry_out(node, conversation, glance=times is not None)
         except asyncio.CancelledError:
             if proc.abandonable:
                 self._abandon(node, call, key)
@@ -188,7 +192,7 @@ class NodeRpc:
             failure = Failure(Phase.REFUSED, f"cannot understand the answer: {err}", uncertain=True)
             return self._result(node, call, None, failure)
 
-    async def _carry_out(self, node: Target, conversation: Conversation) -> object | Failure:
+    async def _carry_out(self, node: Target, conversation: Conversation, *, glance: bool) -> object | Failure:
         endpoint = Endpoint(node.primary_ip, self._port)
         step = next(conversation)
         while True:
@@ -197,7 +201,7 @@ class NodeRpc:
                 await self._clock.sleep(step.seconds)
             else:
                 heard = await self._transport.send(endpoint, step)
-                self._note_silence(node.name, heard)
+                self._note_silence(node.name, heard, glance=glance)
                 if isinstance(heard, Response) and heard.status in (OK, STILL_RUNNING) and heard.daemon:
                     self._daemons[node.name] = heard.daemon
             try:
@@ -206,11 +210,14 @@ class NodeRpc:
                 outcome: object | Failure = end.value
                 return outcome
 
-    def _note_silence(self, name: NodeName, heard: Response | Loss) -> None:
+    def _note_silence(self, name: NodeName, heard: Response | Loss, *, glance: bool) -> None:
         if isinstance(heard, Response):
+            self._unheard.discard(name)
             self._silent.discard(name)
         elif heard.phase is Phase.TIMEOUT:
-            self._silent.add(name)
+            self._unheard.add(name)
+            if not glance:
+                self._silent.add(name)
 
     def _abandon(self, node: Target, call: Call, key: str) -> None:
         """Have a node end a call; whoever gave up waiting for it does not wait for this either."""

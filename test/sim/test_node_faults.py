@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ganeti import errors
+from ganeti.luxi import methods as m
 from ganeti.model.enums import JobStatus
 from test.support.disk import NO_SPACE
 from test.support.sim import Master, SimCluster, results_of
@@ -73,6 +74,33 @@ def test_a_candidate_that_is_down_holds_jobs_up_once_and_not_at_every_step(clust
         assert cluster.time.now - start < 3 * BOUND
         cluster.network.states.clear()
         await asyncio.sleep(1.0)
+        await master.caught_up()
+        await asyncio.sleep(3.0)
+        check_at_rest(cluster, master)
+
+    cluster.live(scenario)
+
+
+@pytest.mark.parametrize("state", [State.OFF, State.HANGING])
+def test_f16_a_list_waits_for_a_silent_node_for_a_moment_and_changes_of_others_do_not(
+    cluster: SimCluster, state: State
+) -> None:
+    async def free_memory(master: Master) -> list[object]:
+        answer = await master.call(m.query, "node", ["name", "mfree"], None)
+        return [row[1][1] for row in answer["data"]]
+
+    async def scenario(master: Master) -> None:
+        await asyncio.sleep(2.0)  # nothing is on its way any more
+        assert None not in await free_memory(master)
+        cluster.network.states[node(3)] = state
+        took = []
+        for _ in range(3):
+            start = cluster.time.now
+            assert [value is None for value in await free_memory(master)] == [False, False, True]
+            took.append(cluster.time.now - start)
+        assert took[0] < 3.5 and max(took[1:]) < 1.5
+        cluster.network.states.clear()
+        assert None not in await free_memory(master)
         await master.caught_up()
         await asyncio.sleep(3.0)
         check_at_rest(cluster, master)
