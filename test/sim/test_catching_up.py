@@ -18,7 +18,7 @@ from test.support.sim_ops import create, modify, node, shutdown, startup
 MakeCluster = Callable[..., SimCluster]
 
 
-def test_a_candidate_that_misses_updates_is_known_as_behind_and_caught_up(cluster: SimCluster) -> None:
+def test_f19_a_candidate_that_misses_updates_is_known_as_behind_and_caught_up(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         cluster.network.states[node(3)] = State.NO_DAEMON
         await master.run(create(1, on=2))
@@ -36,7 +36,7 @@ def test_a_candidate_that_misses_updates_is_known_as_behind_and_caught_up(cluste
     cluster.live(scenario)
 
 
-def test_what_a_candidate_missed_while_no_daemon_ran_is_caught_up_at_the_start(cluster: SimCluster) -> None:
+def test_f19_what_a_candidate_missed_while_no_daemon_ran_is_caught_up_at_the_start(cluster: SimCluster) -> None:
     async def alone(master: Master) -> None:
         await master.run(create(1, on=2))
 

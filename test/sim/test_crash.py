@@ -209,7 +209,7 @@ def sweep(make_cluster: MakeCluster, points: Sequence[CrashPoint]) -> Iterator[b
 
 
 @pytest.mark.parametrize("death", [CRASH, POWER_CUT, POWER_CUT_NAMES_KEPT], ids=["crash", "power", "names-kept"])
-def test_the_master_dies_at_a_change_of_its_disk(
+def test_f01_the_master_dies_at_a_change_of_its_disk(
     make_cluster: MakeCluster, sizes: tuple[int, int], part: int, death: Any, seed: str
 ) -> None:
     points = [CrashPoint(write=n, death=death) for n in places(sizes[0], part, random.Random(seed))]
@@ -217,7 +217,7 @@ def test_the_master_dies_at_a_change_of_its_disk(
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
-def test_the_master_dies_at_a_request(
+def test_f09_the_master_dies_at_a_request(
     make_cluster: MakeCluster, sizes: tuple[int, int], part: int, late: bool, seed: str
 ) -> None:
     points = [CrashPoint(request=n, late=late) for n in places(sizes[1], part, random.Random(seed))]
@@ -228,7 +228,7 @@ def test_without_a_crash_everything_succeeds(cluster: SimCluster) -> None:
     assert not crash_and_recover(cluster, CrashPoint())
 
 
-def test_a_daemon_that_dies_again_and_again_gets_there_in_the_end(cluster: SimCluster, seed: str) -> None:
+def test_f09_a_daemon_that_dies_again_and_again_gets_there_in_the_end(cluster: SimCluster, seed: str) -> None:
     rng = random.Random(seed)
     seen = Seen({}, {}, [])
     cluster.crash(client(seen), CrashPoint(write=rng.randrange(150, 250)))

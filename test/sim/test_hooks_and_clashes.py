@@ -26,7 +26,7 @@ def write_hook(cluster: SimCluster, number: int, subdirectory: str, text: str) -
     return directory
 
 
-def test_a_failing_hook_before_the_work_stops_it(cluster: SimCluster) -> None:
+def test_f42_a_failing_hook_before_the_work_stops_it(cluster: SimCluster) -> None:
     write_hook(cluster, 2, "instance-add-pre.d", "echo not on a friday; exit 1")
 
     async def scenario(master: Master) -> None:
@@ -40,7 +40,7 @@ def test_a_failing_hook_before_the_work_stops_it(cluster: SimCluster) -> None:
     assert running(cluster) == {}
 
 
-def test_a_failing_hook_after_the_work_is_a_warning(cluster: SimCluster) -> None:
+def test_f42_a_failing_hook_after_the_work_is_a_warning(cluster: SimCluster) -> None:
     write_hook(cluster, 2, "instance-add-post.d", "echo tell the billing people; exit 1")
 
     async def scenario(master: Master) -> None:
@@ -69,7 +69,7 @@ def test_hooks_are_told_what_happens_to_whom(cluster: SimCluster) -> None:
 MAC = "aa:00:00:00:00:42"
 
 
-def test_of_two_creations_with_one_mac_one_wins_and_the_other_names_the_job(cluster: SimCluster) -> None:
+def test_f29_of_two_creations_with_one_mac_one_wins_and_the_other_names_the_job(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         ids = [
             await master.submit(create(number, on=number, nics=[{"mac": MAC, "ip": f"198.51.100.{number}"}]))
@@ -88,7 +88,7 @@ def test_of_two_creations_with_one_mac_one_wins_and_the_other_names_the_job(clus
     cluster.live(scenario)
 
 
-def test_a_mac_that_a_running_job_has_reserved_is_refused_with_the_job_s_number(cluster: SimCluster) -> None:
+def test_f29_a_mac_that_a_running_job_has_reserved_is_refused_with_the_job_s_number(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         cluster.network.slow[node(2)] = 1.0
         first = await master.submit(create(2, on=2, nics=[{"mac": MAC, "ip": "198.51.100.2"}]))
@@ -102,7 +102,7 @@ def test_a_mac_that_a_running_job_has_reserved_is_refused_with_the_job_s_number(
     cluster.live(scenario)
 
 
-def test_of_two_creations_with_one_name_one_wins(cluster: SimCluster) -> None:
+def test_f29_of_two_creations_with_one_name_one_wins(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         jobs = [await master.end_of(j) for j in [await master.submit(create(1, on=number)) for number in (2, 3)]]
         winner, loser = sorted(jobs, key=lambda job: job.status != JobStatus.SUCCESS)
@@ -117,7 +117,7 @@ def test_of_two_creations_with_one_name_one_wins(cluster: SimCluster) -> None:
     cluster.live(scenario)
 
 
-def test_ten_creations_at_once_all_get_their_own_mac(cluster: SimCluster) -> None:
+def test_f29_ten_creations_at_once_all_get_their_own_mac(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         jobs = [[create(n, on=1 + n % 3, nics=[{"ip": f"198.51.100.{n}"}]).to_wire()] for n in range(1, 11)]
         answers = await master.call(m.submit_many_jobs, jobs)

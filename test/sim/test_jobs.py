@@ -148,7 +148,7 @@ def test_the_rest_of_a_job_is_not_run_after_a_failure(cluster: SimCluster) -> No
     cluster.live(scenario)
 
 
-def test_a_queued_job_is_canceled_and_never_runs(make_cluster: MakeCluster) -> None:
+def test_f11_a_queued_job_is_canceled_and_never_runs(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(settings={"max_running_jobs": 1})
 
     async def scenario(master: Master) -> None:
@@ -162,7 +162,7 @@ def test_a_queued_job_is_canceled_and_never_runs(make_cluster: MakeCluster) -> N
     cluster.live(scenario)
 
 
-def test_a_job_that_waits_for_locks_is_canceled_within_a_second(cluster: SimCluster) -> None:
+def test_f11_a_job_that_waits_for_locks_is_canceled_within_a_second(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         holder = await master.submit(delay(1000.0, 2))
         await master.until(holder, JobStatus.RUNNING)
@@ -180,7 +180,7 @@ def test_a_job_that_waits_for_locks_is_canceled_within_a_second(cluster: SimClus
     assert cluster.nodes[1].carried_out.count("test_delay") == 1
 
 
-def test_canceling_at_the_very_moment_the_lock_comes_ends_well(cluster: SimCluster) -> None:
+def test_f11_canceling_at_the_very_moment_the_lock_comes_ends_well(cluster: SimCluster) -> None:
     """Cancel at every moment around the grant: the job either ran, or was canceled and left nothing."""
 
     async def scenario(master: Master) -> None:
@@ -208,7 +208,7 @@ def test_a_running_job_cannot_be_canceled(cluster: SimCluster) -> None:
     cluster.live(scenario)
 
 
-def test_a_killed_job_frees_its_locks(cluster: SimCluster) -> None:
+def test_f10_a_killed_job_frees_its_locks(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         job_id = await master.submit(delay(1000.0, 2))
         await master.until(job_id, JobStatus.RUNNING)

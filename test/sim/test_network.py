@@ -44,7 +44,7 @@ def counts(cluster: SimCluster) -> dict[str, int]:
     return {act: sum(each.carried_out.count(act) for each in cluster.nodes) for act in ACTS}
 
 
-def test_requests_that_arrive_twice_are_carried_out_once(make_cluster: MakeCluster) -> None:
+def test_f48_requests_that_arrive_twice_are_carried_out_once(make_cluster: MakeCluster) -> None:
     quiet, noisy = make_cluster(1), make_cluster(2)
     noisy.network.chances[Fault.DUPLICATE] = 0.5
 
@@ -54,7 +54,7 @@ def test_requests_that_arrive_twice_are_carried_out_once(make_cluster: MakeClust
     assert counts(noisy) == counts(quiet)
 
 
-def test_an_answer_that_is_lost_is_asked_for_again_and_nothing_done_twice(make_cluster: MakeCluster) -> None:
+def test_f48_an_answer_that_is_lost_is_asked_for_again_and_nothing_done_twice(make_cluster: MakeCluster) -> None:
     quiet, noisy = make_cluster(1), make_cluster(2)
 
     async def scenario(master: Master) -> None:

@@ -26,7 +26,7 @@ BOUND = 10.0
 
 
 @pytest.mark.parametrize("state", State)
-def test_a_job_on_a_node_that_is_down_fails_in_time_and_names_the_node(make_cluster: MakeCluster, state: State) -> None:
+def test_f16_a_job_on_a_node_that_is_down_fails_in_time_and_names_it(make_cluster: MakeCluster, state: State) -> None:
     cluster = make_cluster(nodes=4, candidates=2)
 
     async def scenario(master: Master) -> None:
@@ -41,7 +41,7 @@ def test_a_job_on_a_node_that_is_down_fails_in_time_and_names_the_node(make_clus
 
 
 @pytest.mark.parametrize("state", State)
-def test_jobs_on_other_nodes_do_not_feel_a_node_that_is_down(make_cluster: MakeCluster, state: State) -> None:
+def test_f16_jobs_on_other_nodes_do_not_feel_a_node_that_is_down(make_cluster: MakeCluster, state: State) -> None:
     cluster = make_cluster(nodes=4, candidates=2)
 
     async def scenario(master: Master) -> None:
@@ -64,7 +64,7 @@ def test_jobs_on_other_nodes_do_not_feel_a_node_that_is_down(make_cluster: MakeC
 
 
 @pytest.mark.parametrize("state", State)
-def test_a_candidate_that_is_down_holds_jobs_up_once_and_not_at_every_step(cluster: SimCluster, state: State) -> None:
+def test_f16_a_candidate_that_is_down_holds_jobs_up_once_not_at_every_step(cluster: SimCluster, state: State) -> None:
     async def scenario(master: Master) -> None:
         await master.run(create(1, on=1))
         cluster.network.states[node(3)] = state
@@ -108,7 +108,7 @@ def test_f16_a_list_waits_for_a_silent_node_for_a_moment_and_changes_of_others_d
     cluster.live(scenario)
 
 
-def test_a_node_that_goes_down_during_a_call_ends_the_call(cluster: SimCluster) -> None:
+def test_f17_a_node_that_goes_down_during_a_call_ends_the_call(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         job_id = await master.submit(delay(300.0, 3))
         await asyncio.sleep(20.0)
@@ -122,7 +122,7 @@ def test_a_node_that_goes_down_during_a_call_ends_the_call(cluster: SimCluster) 
     cluster.live(scenario)
 
 
-def test_a_node_daemon_that_ends_during_a_call_is_noticed(cluster: SimCluster) -> None:
+def test_f17_a_node_daemon_that_ends_during_a_call_is_noticed(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         job_id = await master.submit(delay(3000.0, 3))
         await asyncio.sleep(20.0)
@@ -151,7 +151,7 @@ def test_a_short_break_of_the_network_does_not_end_a_long_call(cluster: SimClust
 # --- no space left ----------------------------------------------------------------------------------
 
 
-def test_on_a_full_disk_jobs_are_refused_and_accepted_again_when_there_is_space(cluster: SimCluster) -> None:
+def test_f15_on_a_full_disk_jobs_are_refused_and_accepted_again_when_there_is_space(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         await master.run(create(1, on=2))
         await asyncio.sleep(3.0)

@@ -42,7 +42,7 @@ def check_agreement(cluster: SimCluster, master: Master) -> None:
 
 
 @pytest.mark.parametrize("what", OPS)
-def test_a_write_that_is_refused(make_cluster: Callable[..., SimCluster], what: str) -> None:
+def test_f15_a_write_that_is_refused(make_cluster: Callable[..., SimCluster], what: str) -> None:
     async def scenario(master: Master, cluster: SimCluster, number: int) -> None:
         await master.run(create(1, on=1, disks=2, start=False))
         job_id = await master.submit(OPS[what]())
@@ -60,7 +60,7 @@ def test_a_write_that_is_refused(make_cluster: Callable[..., SimCluster], what: 
 
 
 @pytest.mark.parametrize("what", OPS)
-def test_a_job_that_is_killed(make_cluster: Callable[..., SimCluster], what: str) -> None:
+def test_f10_a_job_that_is_killed(make_cluster: Callable[..., SimCluster], what: str) -> None:
     async def scenario(master: Master, cluster: SimCluster, moment: float) -> None:
         await master.run(create(1, on=1, disks=2, start=False))
         job_id = await master.submit(OPS[what]())

@@ -92,6 +92,18 @@ def run_script(script: str) -> str:
     raise NotImplementedError
 
 
+@procedure(timeout=1, abandonable=True)
+def run_brief_script(script: str) -> str:
+    """Run a shell script that has a second to end."""
+    raise NotImplementedError
+
+
+@procedure(timeout=600, abandonable=True)
+def run_wanted_script(script: str) -> str:
+    """Run a shell script for as long as somebody waits for it."""
+    raise NotImplementedError
+
+
 @procedure(timeout=60)
 def leave(message: str) -> str:
     """Have the daemon end itself."""
@@ -165,6 +177,8 @@ class Handlers:
 
     def run_script(self, script: str) -> str:
         return process.run(["sh", "-c", script]).output
+
+    run_brief_script = run_wanted_script = run_script
 
     def leave(self, message: str) -> str:
         raise errors.QuitGanetiException(True, message)

@@ -12,6 +12,7 @@ from ganeti.bootstrap import daemons
 from ganeti.luxi import methods
 from ganeti.model.scalars import JobId
 from ganeti.utils import files, json
+from test.support import invariants
 from test.support.admin import job_status, listed, refused, remove_all, submitted
 from test.support.cluster import Cluster, running_cluster
 from test.support.polling import until
@@ -22,6 +23,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster whose files are damaged."""
     with running_cluster(tmp_path_factory.mktemp("damage"), nodes=2) as found:
         yield found
+        invariants.check(found)
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def refusal(cluster: Cluster) -> str:
         (b"[" * 100_000, "damaged"),
     ],
 )
-def test_configuration_that_is_none_is_refused_with_file_and_remedy(
+def test_f02_configuration_that_is_none_is_refused_with_file_and_remedy(
     stopped: Cluster, content: bytes, said: str
 ) -> None:
     path = stopped.paths(1).config_file
@@ -80,7 +82,7 @@ def test_configuration_that_is_none_is_refused_with_file_and_remedy(
     assert files.read_file(path) == content
 
 
-def test_truncated_configuration_is_refused_wherever_it_is_cut(stopped: Cluster, hypothesis_seed: int) -> None:
+def test_f02_truncated_configuration_is_refused_wherever_it_is_cut(stopped: Cluster, hypothesis_seed: int) -> None:
     path = stopped.paths(1).config_file
     good = files.read_file(path)
     chance = random.Random(hypothesis_seed)
@@ -101,7 +103,7 @@ def test_configuration_that_contradicts_itself_is_refused(stopped: Cluster) -> N
     assert path in told and "11111111-2222-4333-8444-555555555555" in told
 
 
-def test_flipped_bits_never_make_it_crash(stopped: Cluster, hypothesis_seed: int) -> None:
+def test_f02_flipped_bits_never_make_it_crash(stopped: Cluster, hypothesis_seed: int) -> None:
     path = stopped.paths(1).config_file
     good = files.read_file(path)
     chance = random.Random(hypothesis_seed)
@@ -126,7 +128,7 @@ def test_missing_configuration_is_refused(stopped: Cluster) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"garbage", b"[]", b"null", b"\0" * 100, b'{"id": 1}', b'{"ops": "x"}'])
-def test_damaged_job_is_lost_alone(cluster: Cluster, content: bytes) -> None:
+def test_f14_damaged_job_is_lost_alone(cluster: Cluster, content: bytes) -> None:
     bad, good = submitted(cluster, "gnt-debug delay 0.01"), submitted(cluster, "gnt-debug delay 0.02")
     for job in (bad, good):
         cluster.ok("gnt-job", "wait", str(job))
@@ -145,6 +147,7 @@ def test_damaged_job_is_lost_alone(cluster: Cluster, content: bytes) -> None:
     newer = submitted(cluster, "gnt-debug delay 0.01")
     assert newer > good
     cluster.ok("gnt-job", "wait", str(newer))
+    invariants.check(cluster, [good, newer])
 
 
 def test_job_numbers_are_not_given_twice_when_the_serial_file_is_lost(cluster: Cluster) -> None:

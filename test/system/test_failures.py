@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from ganeti.luxi import methods
 from ganeti.utils import files, json
+from test.support import invariants
 from test.support.admin import (
     SMALL,
     add_diskless,
@@ -22,6 +22,7 @@ from test.support.admin import (
     submitted,
 )
 from test.support.cluster import Cluster, running_cluster
+from test.support.faults import define_os, hook, inject, remove_scripts, write_script
 from test.support.polling import until
 
 DISKLESS = ["gnt-instance", "add", "-t", "diskless", "-o", "noop", *SMALL]
@@ -32,41 +33,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster with scripts of its own."""
     with running_cluster(tmp_path_factory.mktemp("failures"), nodes=3) as found:
         yield found
+        invariants.check(found)
 
 
 @pytest.fixture(autouse=True)
 def tidy(cluster: Cluster) -> Iterator[None]:
     """Hooks and instances of a test go with it."""
     yield
-    for node in cluster.nodes:
-        base = cluster.paths(node).hooks_dir
-        for directory in os.listdir(base) if os.path.isdir(base) else ():
-            for name in os.listdir(os.path.join(base, directory)):
-                os.remove(os.path.join(base, directory, name))
-    shutil.rmtree(os.path.join(cluster.directory, "os"), ignore_errors=True)
+    remove_scripts(cluster)
     remove_all(cluster)
-
-
-def write_script(path: str, *body: str) -> str:
-    """Write a shell script; return its path."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    files.write_file(path, "\n".join(["#!/bin/sh", *body, ""]), mode=0o755, durable=False)
-    return path
-
-
-def hook(cluster: Cluster, node: str, directory: str, name: str, *body: str) -> str:
-    """Install a hook script on a node."""
-    return write_script(os.path.join(cluster.paths(node).hooks_dir, directory, name), *body)
-
-
-def define_os(cluster: Cluster, name: str, *create: str) -> None:
-    """Install an OS definition whose create script is this."""
-    base = os.path.join(cluster.directory, "os", name)
-    for script in ("import", "export", "rename", "verify"):
-        write_script(os.path.join(base, script), "exit 0")
-    write_script(os.path.join(base, "create"), *create)
-    for file, content in (("ganeti_api_version", "20\n"), ("variants.list", "default\n"), ("parameters.list", "")):
-        files.write_file(os.path.join(base, file), content, mode=0o644, durable=False)
 
 
 def allocator(cluster: Cluster, *body: str) -> None:
@@ -164,7 +139,7 @@ def test_broken_definition_is_told_by_diagnose_and_not_listed(cluster: Cluster) 
 # --- hooks -------------------------------------------------------------------------------
 
 
-def test_failing_pre_hook_aborts_and_its_words_are_shown(cluster: Cluster) -> None:
+def test_f42_failing_pre_hook_aborts_and_its_words_are_shown(cluster: Cluster) -> None:
     add_diskless(cluster, "instance1", "node2")
     hook(cluster, "node2", "instance-stop-pre.d", "10-no", "echo not on a friday; exit 1")
 
@@ -173,17 +148,19 @@ def test_failing_pre_hook_aborts_and_its_words_are_shown(cluster: Cluster) -> No
     assert "not on a friday" in told and "node2" in told and "instance-stop-pre.d/10-no" in told
     assert of_instance(cluster, "instance1", "status", "admin_state") == ["running", "up"]
     assert listed(cluster, "gnt-debug locks") == []
+    invariants.check(cluster)
 
 
-def test_failing_pre_hook_keeps_an_instance_from_being_made(cluster: Cluster) -> None:
+def test_f42_failing_pre_hook_keeps_an_instance_from_being_made(cluster: Cluster) -> None:
     hook(cluster, "node1", "instance-add-pre.d", "no", "exit 1")
 
     refused(cluster, f"{ADD_FILE} -o noop instance1")
 
     assert cluster.ok("gnt-instance", "list", "--no-headers") == "" and disk_files(cluster) == []
+    invariants.check(cluster)
 
 
-def test_failing_post_hook_only_warns(cluster: Cluster) -> None:
+def test_f42_failing_post_hook_only_warns(cluster: Cluster) -> None:
     add_diskless(cluster, "instance1", "node2")
     hook(cluster, "node1", "instance-stop-post.d", "tell", "echo mail is down; exit 7")
 
@@ -192,6 +169,7 @@ def test_failing_post_hook_only_warns(cluster: Cluster) -> None:
     assert done.exit_code == 0
     assert "WARNING" in done.output and "mail is down" in done.output and "instance-stop-post.d/tell" in done.output
     assert of_instance(cluster, "instance1", "status") == ["ADMIN_down"]
+    invariants.check(cluster)
 
 
 def test_hooks_run_where_they_should_with_the_environment_they_should_have(cluster: Cluster) -> None:
@@ -267,7 +245,7 @@ def test_files_that_are_no_hooks_are_not_run(cluster: Cluster) -> None:
     assert not os.path.exists(seen)
 
 
-def test_hanging_hook_holds_up_its_own_job_only_and_that_can_be_ended(cluster: Cluster) -> None:
+def test_f42_hanging_hook_holds_up_its_own_job_only_and_that_can_be_ended(cluster: Cluster) -> None:
     add_diskless(cluster, "instance1", "node2")
     add_diskless(cluster, "instance2", "node2")
     hang = os.path.join(cluster.directory, "hang")
@@ -291,6 +269,7 @@ def test_hanging_hook_holds_up_its_own_job_only_and_that_can_be_ended(cluster: C
     assert of_instance(cluster, "instance1", "status") == ["running"]
     os.remove(hang)
     cluster.ok("gnt-instance", "shutdown", "instance1")
+    invariants.check(cluster)
 
 
 # --- allocators --------------------------------------------------------------------------
@@ -316,7 +295,7 @@ def test_hanging_hook_holds_up_its_own_job_only_and_that_can_be_ended(cluster: C
         ("printf '\\377\\376\\200'", "mine"),
     ],
 )
-def test_allocator_that_misbehaves_is_named_and_nothing_is_made(cluster: Cluster, body: str, said: str) -> None:
+def test_f43_allocator_that_misbehaves_is_named_and_nothing_is_made(cluster: Cluster, body: str, said: str) -> None:
     allocator(cluster, body)
 
     told = refused(cluster, f"{' '.join(DISKLESS)} -I mine instance1")
@@ -355,12 +334,6 @@ def test_default_allocator_is_used_where_none_is_named(cluster: Cluster) -> None
 # --- hypervisor --------------------------------------------------------------------------
 
 
-def inject(cluster: Cluster, node: str, *faults: dict[str, object]) -> None:
-    """Have the hypervisor of a node fail."""
-    path = os.path.join(cluster.paths(node).run_dir, "fake-hypervisor-faults.json")
-    files.write_file(path, json.dumps(list(faults)), durable=False)
-
-
 def test_instance_that_cannot_start_is_made_and_told(cluster: Cluster) -> None:
     inject(cluster, "node2", {"action": "fail", "operation": "start", "message": "no KVM here", "times": 1})
 
@@ -371,7 +344,7 @@ def test_instance_that_cannot_start_is_made_and_told(cluster: Cluster) -> None:
     cluster.ok("gnt-instance", "startup", "instance1")
 
 
-def test_failed_migration_leaves_the_instance_running_on_one_node(cluster: Cluster) -> None:
+def test_f31_failed_migration_leaves_the_instance_running_on_one_node(cluster: Cluster) -> None:
     add_diskless(cluster, "instance1", "node2")
     inject(cluster, "node2", {"action": "fail", "operation": "migrate", "message": "link is down", "times": 1})
 
@@ -381,6 +354,7 @@ def test_failed_migration_leaves_the_instance_running_on_one_node(cluster: Clust
     assert of_instance(cluster, "instance1", "pnode", "status") == ["node2", "running"]
     cluster.ok("gnt-cluster", "verify")
     cluster.ok("gnt-instance", "migrate", "-f", "-n", "node3", "instance1")
+    invariants.check(cluster)
 
 
 def test_slow_start_can_be_followed(cluster: Cluster) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import signal
@@ -10,17 +9,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from ganeti import errors
 from ganeti.bootstrap import daemons
-from ganeti.luxi import methods
 from ganeti.luxi.client import Client
 from ganeti.utils import files, json
+from test.support import invariants
 from test.support.admin import add_diskless, job_status, listed, of_instance, refused, remove_all, submitted
 from test.support.cluster import MARK, Cluster, running_cluster
+from test.support.faults import all_final, delay, inject, statuses, submit
 from test.support.polling import until
 
 #: seconds within which a call to a node that is gone or frozen has to be given up
@@ -50,39 +49,13 @@ def healed(cluster: Cluster) -> Iterator[None]:
     for row in listed(cluster, "gnt-job list --running -o id"):
         cluster.cmd("gnt-job", "cancel", "--kill", "--yes-do-it", str(row["id"]))
     remove_all(cluster)
-    with contextlib.suppress(AssertionError):
-        until(lambda: not cluster.cmd("gnt-cluster", "verify").failed, "the cluster is clean")
-    cluster.ok("gnt-cluster", "verify")
-
-
-def inject(cluster: Cluster, node: str, *faults: dict[str, object]) -> None:
-    """Have the hypervisor of a node be slow, or fail."""
-    path = os.path.join(cluster.paths(node).run_dir, "fake-hypervisor-faults.json")
-    files.write_file(path, json.dumps(list(faults)), durable=False)
-
-
-def submit(client: Client, *ops: dict[str, Any]) -> int:
-    return client.call(methods.submit_job, ops)
-
-
-def delay(seconds: float, **more: Any) -> dict[str, Any]:
-    return {"OP_ID": "OP_TEST_DELAY", "duration": seconds, **more}
-
-
-def statuses(cluster: Cluster, jobs: list[int]) -> list[str]:
-    with cluster.luxi() as client:
-        rows = client.call(methods.query_jobs, jobs, ["status"])
-    return ["lost" if row is None else row[0] for row in rows]
-
-
-def all_final(cluster: Cluster, jobs: list[int]) -> bool:
-    return set(statuses(cluster, jobs)) <= {"success", "error", "canceled"}
+    invariants.check(cluster, leftovers=True)
 
 
 # --- the master daemon ------------------------------------------------------------------
 
 
-def test_jobs_survive_the_death_of_the_master_daemon(cluster: Cluster) -> None:
+def test_f09_jobs_survive_the_death_of_the_master_daemon(cluster: Cluster) -> None:
     lock = {"on_nodes": ["node2"], "no_locks": False}
     with cluster.luxi() as client:
         running = submit(client, delay(600, **lock))
@@ -105,7 +78,7 @@ def test_jobs_survive_the_death_of_the_master_daemon(cluster: Cluster) -> None:
     assert listed(cluster, "gnt-debug locks") == []
 
 
-def test_every_acknowledged_job_is_there_after_the_master_daemon_was_killed(cluster: Cluster) -> None:
+def test_f09_every_acknowledged_job_is_there_after_the_master_daemon_was_killed(cluster: Cluster) -> None:
     acknowledged: list[int] = []
     path = cluster.paths(1).master_socket
 
@@ -133,7 +106,7 @@ def test_every_acknowledged_job_is_there_after_the_master_daemon_was_killed(clus
     assert statuses(cluster, acknowledged).count("error") <= 25
 
 
-def test_configuration_is_whole_whenever_the_master_daemon_is_killed(cluster: Cluster, hypothesis_seed: int) -> None:
+def test_f01_configuration_is_whole_whenever_the_master_is_killed(cluster: Cluster, hypothesis_seed: int) -> None:
     chance = random.Random(hypothesis_seed)
     add_diskless(cluster, "instance1")
     serial = 0
@@ -184,7 +157,7 @@ def test_creation_cut_off_by_the_death_of_the_master_daemon_can_be_cleaned_away(
     cluster.ok("gnt-cluster", "verify")
 
 
-def test_command_that_follows_a_job_goes_on_after_a_restart(cluster: Cluster) -> None:
+def test_f09_command_that_follows_a_job_goes_on_after_a_restart(cluster: Cluster) -> None:
     blocker = submitted(cluster, "gnt-debug delay 600")
     until(lambda: job_status(cluster, blocker) == "running", "the job runs")
     with cluster.luxi() as client:
@@ -236,7 +209,7 @@ def test_what_a_killed_master_daemon_leaves_does_not_keep_it_from_starting(clust
                 os.remove(os.path.join(base, name))
 
 
-def test_second_master_daemon_on_the_same_node_is_refused(cluster: Cluster) -> None:
+def test_f50_second_master_daemon_on_the_same_node_is_refused(cluster: Cluster) -> None:
     pid = cluster.pid()
 
     done = cluster.cmd("ganeti-masterd", "-f")
@@ -260,19 +233,7 @@ def slow_startup(cluster: Cluster) -> int:
     return job
 
 
-def test_node_daemon_killed_during_a_call_ends_the_job_and_is_named(cluster: Cluster) -> None:
-    job = slow_startup(cluster)
-
-    cluster.kill(daemons.NODED, "node2")
-
-    until(lambda: job_status(cluster, job) == "error", "the job ends", BOUND)
-    told = refused(cluster, f"gnt-job wait {job}")
-    assert "cannot start instance instance1 on node node2" in told
-    cluster.start(daemons.NODED, "node2")
-    cluster.ok("gnt-instance", "startup", "instance1")
-
-
-def test_frozen_node_daemon_is_given_up_and_named_and_others_go_on(cluster: Cluster) -> None:
+def test_f16_frozen_node_daemon_is_given_up_and_named_and_others_go_on(cluster: Cluster) -> None:
     add_diskless(cluster, "instance1", "node2")
     add_diskless(cluster, "instance2", "node3")
     cluster.kill(daemons.NODED, "node2", signal.SIGSTOP)
@@ -291,17 +252,7 @@ def test_frozen_node_daemon_is_given_up_and_named_and_others_go_on(cluster: Clus
     assert of_instance(cluster, "instance1", "status") == ["running"]
 
 
-def test_frozen_node_is_listed_with_what_is_known_of_it(cluster: Cluster) -> None:
-    cluster.kill(daemons.NODED, "node3", signal.SIGSTOP)
-
-    rows = {row["name"]: row["mfree"] for row in listed(cluster, "gnt-node list -o name,mfree")}
-
-    assert rows["node3"] is None and rows["node2"] is not None
-    cluster.kill(daemons.NODED, "node3", signal.SIGCONT)
-    until(lambda: listed(cluster, "gnt-node list -o mfree node3")[0]["mfree"], "node3 answers again")
-
-
-def test_changes_are_acknowledged_while_a_candidate_is_down_and_reach_it_later(cluster: Cluster) -> None:
+def test_f19_changes_are_acknowledged_while_a_candidate_is_down_and_reach_it_later(cluster: Cluster) -> None:
     cluster.kill(daemons.NODED, "node3")
 
     cluster.ok("gnt-cluster", "add-tags", "while-down")
@@ -315,7 +266,7 @@ def test_changes_are_acknowledged_while_a_candidate_is_down_and_reach_it_later(c
     cluster.ok("gnt-cluster", "remove-tags", "while-down")
 
 
-def test_function_process_killed_alone_is_the_error_of_its_call_only(cluster: Cluster) -> None:
+def test_f10_function_process_killed_alone_is_the_error_of_its_call_only(cluster: Cluster) -> None:
     daemon = cluster.pid(daemons.NODED, "node2")
     before = cluster.processes()
     job = slow_startup(cluster)
@@ -332,7 +283,7 @@ def test_function_process_killed_alone_is_the_error_of_its_call_only(cluster: Cl
 # --- several at once --------------------------------------------------------------------
 
 
-def test_master_and_node_daemon_killed_together_come_back(cluster: Cluster) -> None:
+def test_f17_master_and_node_daemon_killed_together_come_back(cluster: Cluster) -> None:
     job = slow_startup(cluster)
     with cluster.luxi() as client:
         queued = [submit(client, delay(0.01)) for _ in range(30)]
@@ -347,7 +298,7 @@ def test_master_and_node_daemon_killed_together_come_back(cluster: Cluster) -> N
     cluster.ok("gnt-instance", "startup", "instance1")
 
 
-def test_everything_killed_at_once_comes_back(cluster: Cluster) -> None:
+def test_f09_everything_killed_at_once_comes_back(cluster: Cluster) -> None:
     add_diskless(cluster, "instance1", "node2")
     with cluster.luxi() as client:
         queued = [submit(client, delay(0.01)) for _ in range(30)]

@@ -18,7 +18,7 @@ from ganeti.model.scalars import NodeName
 from ganeti.rpc.client import Address, NodeRpc
 from ganeti.rpc.curl_engine import CurlEngine
 from ganeti.rpc.result import Phase
-from ganeti.rpc.transport import Call, Endpoint, Loss, Request, Response, Times, start_request
+from ganeti.rpc.transport import WAIT_FUNCTION, Call, Endpoint, Loss, Request, Response, Times, start_request
 from ganeti.utils import process
 from test.support import node_calls as p
 from test.support.node_daemon import DaemonProcess, children_of, credentials, make_node
@@ -27,21 +27,33 @@ NODE = NodeName("node1.example.com")
 QUICK = Times(connect=2, first=0.5, again=1, grace=2, patience=0.5, pause=0.05)
 
 
+class Engine(CurlEngine):
+    """An engine that remembers what it was asked to send."""
+
+    def __init__(self, daemon: DaemonProcess, times: Times) -> None:
+        super().__init__(credentials(daemon.paths), times)
+        self.sent: list[str] = []
+
+    async def send(self, endpoint: Endpoint, request: Request) -> Response | Loss:
+        self.sent.append(request.path)
+        return await super().send(endpoint, request)
+
+
 class Master:
     """A client of one or more daemons."""
 
-    def __init__(self, daemon: DaemonProcess) -> None:
-        self.engine = CurlEngine(credentials(daemon.paths), QUICK)
-        self.rpc = NodeRpc(self.engine, SystemClock(), "", port=daemon.endpoint.port, times=QUICK)
+    def __init__(self, daemon: DaemonProcess, times: Times) -> None:
+        self.engine = Engine(daemon, times)
+        self.rpc = NodeRpc(self.engine, SystemClock(), "", port=daemon.endpoint.port, times=times)
         self.node = Address(NODE, daemon.endpoint.host)
 
 
-def run(daemon: DaemonProcess, test: Callable[[Master], Awaitable[None]]) -> None:
+def run(daemon: DaemonProcess, test: Callable[[Master], Awaitable[None]], times: Times = QUICK) -> None:
     """Run a test with a client that leaves no descriptor behind."""
 
     async def guarded() -> None:
         before = len(os.listdir("/proc/self/fd"))
-        master = Master(daemon)
+        master = Master(daemon, times)
         try:
             await test(master)
         finally:
@@ -128,7 +140,7 @@ def test_daemon_leaks_neither_descriptors_nor_processes(daemon: DaemonProcess) -
     run(daemon, test)
 
 
-def test_frozen_daemon_does_not_hold_up_calls_to_others(daemon: DaemonProcess, tmp_path: pathlib.Path) -> None:
+def test_f16_frozen_daemon_does_not_hold_up_calls_to_others(daemon: DaemonProcess, tmp_path: pathlib.Path) -> None:
     other = DaemonProcess(make_node(str(tmp_path / "other")), "127.0.2.9")
     other.endpoint = Endpoint("127.0.2.9", daemon.endpoint.port)
 
@@ -148,13 +160,89 @@ def test_frozen_daemon_does_not_hold_up_calls_to_others(daemon: DaemonProcess, t
         run(daemon, test)
 
 
-def test_frozen_daemon_is_used_again_when_it_goes_on(daemon: DaemonProcess) -> None:
+def test_f16_frozen_daemon_is_used_again_when_it_goes_on(daemon: DaemonProcess) -> None:
     async def test(master: Master) -> None:
         daemon.signal(signal.SIGSTOP)
         assert not (await master.rpc.call(master.node, p.echo, 1)).ok
         daemon.signal(signal.SIGCONT)
 
         assert (await master.rpc.call(master.node, p.echo, 2)).value == 2
+
+    run(daemon, test)
+
+
+def test_f16_call_of_a_daemon_that_is_frozen_meanwhile_is_given_up_and_may_have_been_done(
+    daemon: DaemonProcess, tmp_path: pathlib.Path
+) -> None:
+    async def test(master: Master) -> None:
+        log, go = tmp_path / "log", tmp_path / "go"
+        call = asyncio.create_task(master.rpc.call(master.node, p.append_and_wait, str(log), str(go)))
+        await until(lambda: log.exists() and log.read_text().endswith("\n"))
+        await until(lambda: f"/{WAIT_FUNCTION}" in master.engine.sent)
+
+        daemon.signal(signal.SIGSTOP)
+        async with asyncio.timeout(30):  # two waits of three seconds, and half a second of patience
+            result = await call
+
+        assert result.failure is not None and result.failure.phase is Phase.TIMEOUT and result.failure.uncertain
+        assert "did not" in str(result.failure) and "while append_and_wait ran" in str(result.failure)
+        go.touch()
+        daemon.signal(signal.SIGCONT)
+        assert (await master.rpc.call(master.node, p.echo, 2)).value == 2
+        await until(lambda: function_processes(daemon) == [])
+
+    run(daemon, test)
+
+
+def test_f17_id_of_a_call_is_unknown_to_the_daemon_that_comes_after(
+    daemon: DaemonProcess, tmp_path: pathlib.Path
+) -> None:
+    async def test(master: Master) -> None:
+        log = tmp_path / "log"
+        call = asyncio.create_task(master.rpc.call(master.node, p.append_and_wait, str(log), str(tmp_path / "never")))
+        await until(lambda: log.exists() and log.read_text().endswith("\n"))
+        await until(lambda: f"/{WAIT_FUNCTION}" in master.engine.sent)
+        daemon.kill()
+        daemon.start()
+
+        result = await call
+
+        assert result.failure is not None and result.failure.phase is Phase.FAILED and result.failure.uncertain
+        assert "the node daemon ended while append_and_wait ran: it knows nothing of function" in str(result.failure)
+        assert len(log.read_text().splitlines()) == 1
+
+    run(daemon, test, QUICK._replace(patience=60))
+
+
+def test_call_that_takes_too_long_is_given_up_and_ended_on_the_node(
+    daemon: DaemonProcess, tmp_path: pathlib.Path
+) -> None:
+    async def test(master: Master) -> None:
+        started = tmp_path / "pid"
+        script = f"echo $$ > {started}.new; mv {started}.new {started}; sleep 600"
+
+        result = await master.rpc.call(master.node, p.run_brief_script, script)
+
+        assert result.failure is not None and result.failure.phase is Phase.TIMEOUT
+        assert "run_brief_script still runs after 1 s (function call " in str(result.failure)
+        await until(started.exists)
+        await until(lambda: not process.is_alive(int(started.read_text())) and function_processes(daemon) == [])
+
+    run(daemon, test)
+
+
+def test_call_that_nobody_wants_any_more_is_ended_on_the_node(daemon: DaemonProcess, tmp_path: pathlib.Path) -> None:
+    async def test(master: Master) -> None:
+        started = tmp_path / "pid"
+        script = f"echo $$ > {started}.new; mv {started}.new {started}; sleep 600"
+        call = asyncio.create_task(master.rpc.call(master.node, p.run_wanted_script, script))
+        await until(started.exists)
+
+        call.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await until(lambda: not process.is_alive(int(started.read_text())) and function_processes(daemon) == [])
 
     run(daemon, test)
 
@@ -170,7 +258,7 @@ def test_call_whose_end_nobody_waits_for_is_carried_out(daemon: DaemonProcess, t
     run(daemon, test)
 
 
-def test_repeated_request_runs_once(daemon: DaemonProcess, tmp_path: pathlib.Path) -> None:
+def test_f48_repeated_request_runs_once(daemon: DaemonProcess, tmp_path: pathlib.Path) -> None:
     async def test(master: Master) -> None:
         log, go = tmp_path / "log", tmp_path / "go"
         body = f'["{log}","{go}"]'.encode()
@@ -190,7 +278,7 @@ def test_repeated_request_runs_once(daemon: DaemonProcess, tmp_path: pathlib.Pat
     run(daemon, test)
 
 
-def test_restarted_daemon_does_not_run_a_repeated_request(daemon: DaemonProcess, tmp_path: pathlib.Path) -> None:
+def test_f48_restarted_daemon_does_not_run_a_repeated_request(daemon: DaemonProcess, tmp_path: pathlib.Path) -> None:
     async def test(master: Master) -> None:
         log = tmp_path / "log"
         first = await master.engine.send(daemon.endpoint, Request("/echo", (), b"[1]", 10))
@@ -220,7 +308,7 @@ def test_daemon_restarted_between_calls_is_called_anew(daemon: DaemonProcess) ->
     run(daemon, test)
 
 
-def test_daemon_killed_during_a_call_takes_its_function_process_along(
+def test_f17_daemon_killed_during_a_call_takes_its_function_process_along(
     daemon: DaemonProcess, tmp_path: pathlib.Path
 ) -> None:
     async def test(master: Master) -> None:
@@ -358,6 +446,8 @@ def test_endless_body_is_cut_off(daemon: DaemonProcess) -> None:
         (b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n", b"405"),
         (b"POST /WaitForFunction HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]", b"400"),
         (b'POST /WaitForFunction HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n["1:2", 1]', b"404"),
+        (b"POST /EndFunction HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]", b"400"),
+        (b'POST /EndFunction HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n["no"]', b"200"),
         (b"POST /echo HTTP/1.1\r\nHost: x\r\nX-Ganeti-Wait: nan\r\nContent-Length: 3\r\n\r\n[1]", b"400"),
         (b"POST /echo HTTP/1.1\r\nHost: x\r\nX-Ganeti-Call: %s\r\nContent-Length: 3\r\n\r\n[1]" % (b"k" * 300), b"400"),
         (b"\x00\x01\x02\r\n\r\n", b"400"),

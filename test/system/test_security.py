@@ -20,11 +20,19 @@ from ganeti.rpc import sync
 from ganeti.rpc.curl import CredentialFiles
 from ganeti.rpc.result import NodeResult, Phase
 from ganeti.utils import files, net, x509
+from test.support import invariants
 from test.support.admin import add_file, refused, remove_all, submitted
 from test.support.cluster import Cluster
 
 SECRET = "correct-horse-battery-staple"
 PRIVATE = "only-for-the-scripts"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unharmed(cluster3: Cluster) -> Iterator[None]:
+    """When all strangers have gone the cluster is as it should be."""
+    yield
+    invariants.check(cluster3)
 
 
 # --- files ------------------------------------------------------------------------------
@@ -201,7 +209,7 @@ def test_master_is_answered(cluster3: Cluster) -> None:
     assert call(cluster3, "node2", own, uuid_of(cluster3)).ok
 
 
-def test_holder_of_a_foreign_certificate_is_refused(cluster3: Cluster, tmp_path: pathlib.Path) -> None:
+def test_f50_holder_of_a_foreign_certificate_is_refused(cluster3: Cluster, tmp_path: pathlib.Path) -> None:
     authority = x509.create_self_signed("ganeti.example.com", 10)
     files.write_file(str(tmp_path / "server.pem"), authority)
     files.write_file(str(tmp_path / "client.pem"), keys.new_client_certificate(authority, "node1"))
@@ -213,7 +221,7 @@ def test_holder_of_a_foreign_certificate_is_refused(cluster3: Cluster, tmp_path:
     assert answer.failure is not None and answer.failure.phase in (Phase.REFUSED, Phase.UNREACHABLE), answer
 
 
-def test_node_that_shows_a_foreign_certificate_is_not_talked_to(cluster3: Cluster, tmp_path: pathlib.Path) -> None:
+def test_f50_node_that_shows_a_foreign_certificate_is_not_talked_to(cluster3: Cluster, tmp_path: pathlib.Path) -> None:
     foreign = x509.create_self_signed("ganeti.example.com", 10)
     files.write_file(str(tmp_path / "server.pem"), foreign)
     wrong = CredentialFiles(str(tmp_path / "server.pem"), cluster3.paths(1).client_cert)
@@ -223,7 +231,7 @@ def test_node_that_shows_a_foreign_certificate_is_not_talked_to(cluster3: Cluste
     assert answer.failure is not None and answer.failure.phase in (Phase.REFUSED, Phase.UNREACHABLE), answer
 
 
-def test_certificate_of_the_cluster_that_is_no_candidates_is_refused(cluster3: Cluster, tmp_path: pathlib.Path) -> None:
+def test_f50_certificate_that_is_no_candidates_is_refused(cluster3: Cluster, tmp_path: pathlib.Path) -> None:
     authority = files.read_file(cluster3.paths(1).server_cert)
     files.write_file(str(tmp_path / "client.pem"), keys.new_client_certificate(authority, "node2"))
     other = CredentialFiles(cluster3.paths(1).server_cert, str(tmp_path / "client.pem"))
@@ -246,7 +254,7 @@ def test_demoted_candidate_is_refused_until_it_is_one_again(cluster3: Cluster) -
 
 
 @pytest.mark.parametrize("uuid", ["11111111-2222-4333-8444-555555555555", ""])
-def test_call_for_another_cluster_is_refused(cluster3: Cluster, uuid: str) -> None:
+def test_f50_call_for_another_cluster_is_refused(cluster3: Cluster, uuid: str) -> None:
     own = CredentialFiles(cluster3.paths(1).server_cert, cluster3.paths(1).client_cert)
 
     answer = call(cluster3, "node2", own, uuid)

@@ -302,6 +302,46 @@ def test_end_of_the_daemon_ends_what_calls_started(tmp_path: pathlib.Path) -> No
     run(test)
 
 
+def test_call_that_is_ended_takes_along_what_it_started_and_no_other(tmp_path: pathlib.Path) -> None:
+    async def test(made: Made) -> None:
+        started = tmp_path / "started"
+        script = f"sleep 600 & echo $$ $! > {started}.new; mv {started}.new {started}; wait"
+        wanted = made.functions.begin("wait_for_file", json.dumps_bytes([str(tmp_path / "go")]), "other")
+        function = made.functions.begin("run_script", json.dumps_bytes([script]), "key")
+        while not started.exists():
+            await asyncio.sleep(0.005)
+
+        made.functions.end("key")
+
+        assert await made.functions.wait(function, 20) is not None
+        while any(process.is_alive(int(pid)) for pid in started.read_text().split()):
+            await asyncio.sleep(0.005)
+        (tmp_path / "go").write_text("x")
+        answer = await made.functions.wait(wanted, 20)
+        assert answer is not None and answer.body == b'[true,"x"]'
+        made.functions.end("key")  # again, and one that never was
+        made.functions.end("nobody's")
+
+    run(test)
+
+
+def test_call_that_is_ended_before_it_began_never_begins(tmp_path: pathlib.Path) -> None:
+    async def test(made: Made) -> None:
+        log, go = tmp_path / "log", tmp_path / "go"
+        first = made.functions.begin("wait_for_file", json.dumps_bytes([str(go)]), "first")
+        second = made.functions.begin("append", json.dumps_bytes([str(log)]), "second")
+
+        made.functions.end("second")
+
+        assert second.answer is not None and b"nobody waits for it" in second.answer.body
+        go.write_text("x")
+        await made.functions.wait(first, 20)
+        assert await made.call("echo", 1) == 1
+        assert not log.exists()
+
+    run(test, max_processes=1)
+
+
 def test_call_may_end_the_daemon() -> None:
     async def test(made: Made) -> None:
         assert await made.call("leave", "Shutdown scheduled") == "Shutdown scheduled"

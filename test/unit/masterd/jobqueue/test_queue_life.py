@@ -81,7 +81,7 @@ def test_corrupt_file_that_cannot_be_put_aside_keeps_nobody_from_starting(bench)
     run(scene())
 
 
-def test_corrupt_file_loses_that_job_alone(bench):
+def test_f14_corrupt_file_loses_that_job_alone(bench):
     async def scene():
         queue = await bench.start()
         for job_id in await queue.submit_all([[dummy()] for _ in range(3)]):

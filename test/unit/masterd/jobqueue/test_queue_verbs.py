@@ -18,7 +18,7 @@ def bench(tmp_path):
     return Bench(tmp_path)
 
 
-def test_queued_job_is_canceled_at_once(bench):
+def test_f11_queued_job_is_canceled_at_once(bench):
     bench.limits = Limits(running=1)
     bench.make()
 
@@ -65,7 +65,7 @@ def test_queued_job_does_not_start_while_its_cancellation_is_written(bench, capl
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-def test_job_that_waits_for_locks_is_canceled_at_once(bench):
+def test_f11_job_that_waits_for_locks_is_canceled_at_once(bench):
     cleaned = []
 
     async def wait_for_locks(op, context):
@@ -90,7 +90,7 @@ def test_job_that_waits_for_locks_is_canceled_at_once(bench):
     run(scene())
 
 
-def test_job_canceled_at_the_moment_of_the_lock_grant_does_not_run(bench):
+def test_f11_job_canceled_at_the_moment_of_the_lock_grant_does_not_run(bench):
     async def scene():
         granted = asyncio.get_running_loop().create_future()
         ran = []
@@ -270,7 +270,7 @@ def test_unfinished_job_is_not_archived(bench):
     run(scene())
 
 
-def test_archive_that_races_with_the_end_leaves_no_file_behind(bench):
+def test_f12_archive_that_races_with_the_end_leaves_no_file_behind(bench):
     async def talk(op, context):
         await context.running()
         context.log(LogType.MESSAGE, "about to end")
