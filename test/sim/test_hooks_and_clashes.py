@@ -12,7 +12,7 @@ from ganeti.model.enums import JobStatus
 from ganeti.utils import files
 from test.support.sim import Master, SimCluster, log_of, results_of
 from test.support.sim_check import check_at_rest, running
-from test.support.sim_ops import create, name_of, node
+from test.support.sim_ops import create, name_of, node, remove, shutdown, startup
 
 # --- hooks ----------------------------------------------------------------------------------
 
@@ -112,6 +112,43 @@ def test_f29_of_two_creations_with_one_name_one_wins(cluster: SimCluster) -> Non
         with pytest.raises(errors.OpPrereqError, match=rf"exists already since job {winner.id}\b"):
             await master.run(create(1, on=2))
         assert len(running(cluster)[name_of(1)]) == 1
+        check_at_rest(cluster, master)
+
+    cluster.live(scenario)
+
+
+def test_f29_of_two_creations_with_one_address_one_wins_and_the_other_names_the_job(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        ids = [await master.submit(create(number, on=number, nics=[{"ip": "198.51.100.9"}])) for number in (2, 3)]
+        jobs = [await master.end_of(job_id) for job_id in ids]
+        winner, loser = sorted(jobs, key=lambda job: job.status != JobStatus.SUCCESS)
+        results_of(winner)
+        with pytest.raises(errors.GenericError, match=rf"198.51.100.9.* job {winner.id}\b"):
+            results_of(loser)
+        assert len(running(cluster)) == 1
+        check_at_rest(cluster, master)
+
+    cluster.live(scenario)
+
+
+def test_f30_an_instance_removed_and_added_again_has_the_locks_of_one(cluster: SimCluster) -> None:
+    """Jobs on both of that name are submitted at once: each finds one or none, and no lock stays."""
+
+    async def scenario(master: Master) -> None:
+        await master.run(create(1, on=2))
+        jobs = []
+        for number in (3, 1, 2):
+            for op in (shutdown(1), remove(1), create(1, on=number), startup(1)):
+                jobs.append(await master.submit(op))
+        for job_id in jobs:
+            assert (await master.end_of(job_id)).is_final
+        assert len(running(cluster).get(name_of(1), [])) <= 1
+        check_at_rest(cluster, master)
+        if master.daemon.config.current.instance_named(name_of(1)):
+            await master.run(remove(1))
+        await master.run(create(1, on=3))
+        holder = await master.submit(shutdown(1))
+        await master.end_of(holder)
         check_at_rest(cluster, master)
 
     cluster.live(scenario)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 
 import pytest
@@ -17,6 +18,7 @@ from ganeti.model.opcodes.test import OpTestDelay
 from ganeti.model.scalars import JobId
 from test.support.sim import Master, SimCluster, results_of
 from test.support.sim_check import check_at_rest, running
+from test.support.sim_net import State
 from test.support.sim_ops import create, delay, name_of, node, shutdown, startup
 
 MakeCluster = Callable[..., SimCluster]
@@ -217,6 +219,50 @@ def test_f10_a_killed_job_frees_its_locks(cluster: SimCluster) -> None:
         assert job.status == JobStatus.ERROR
         assert cluster.time.now < 100
         assert master.daemon.locks.dump() == []
+
+    cluster.live(scenario)
+
+
+def test_f10_a_job_killed_during_a_call_keeps_its_log_and_frees_its_locks_in_time(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        await master.run(create(1, on=2, start=False))
+        cluster.network.states[node(2)] = State.HANGING
+        job_id = await master.submit(delay(0.01), startup(1))
+        await master.until(job_id, JobStatus.RUNNING)
+        await asyncio.sleep(1.0)
+        start = cluster.time.now
+        await master.call(m.cancel_job, job_id, True)
+        job = await master.end_of(job_id)
+        assert job.status == JobStatus.ERROR and job.ops[0].status == OpStatus.SUCCESS
+        assert cluster.time.now - start < 5 and master.daemon.locks.dump() == []
+        cluster.network.states.clear()
+        await asyncio.sleep(5.0)
+        await master.caught_up()
+        await master.run(startup(1))
+        check_at_rest(cluster, master)
+
+    cluster.live(scenario)
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_f12_jobs_archived_as_they_end_stay_archived_everywhere(make_cluster: MakeCluster, number: int) -> None:
+    cluster = make_cluster(number)
+    for each in (2, 3):
+        cluster.network.jitter[node(each)] = 0.05  # what is sent later may arrive earlier
+
+    async def archive(master: Master, job_id: JobId) -> None:
+        while not await master.call(m.archive_job, job_id):
+            await asyncio.sleep(0.003)
+
+    async def scenario(master: Master) -> None:
+        jobs = [await master.submit(delay(0.01 * turn)) for turn in range(1, 21)]
+        await asyncio.gather(*(archive(master, job_id) for job_id in jobs))
+        await asyncio.sleep(10.0)
+        for each in cluster.nodes:
+            assert not [name for name in os.listdir(each.paths.queue_dir) if name.startswith("job-")]
+        assert [(await master.job(job_id)).status for job_id in jobs] == [JobStatus.SUCCESS] * len(jobs)
+        await master.caught_up()
+        check_at_rest(cluster, master)
 
     cluster.live(scenario)
 
