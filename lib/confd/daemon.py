@@ -19,13 +19,13 @@ from typing import NamedTuple
 
 from ganeti import _autoconf, errors
 from ganeti.clock import Clock, SystemClock
-from ganeti.confd.follow import LOOK_UNWATCHED, Follower
+from ganeti.confd.follow import Follower
 from ganeti.confd.requests import DEFAULT_PORT
 from ganeti.confd.responder import Responder
 from ganeti.confd.server import Server, drain, listen
 from ganeti.paths import Paths
 from ganeti.utils import log as logs
-from ganeti.utils import process
+from ganeti.utils import process, watch
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def wait_for_configuration(paths: Paths) -> bool:
     which nodes of a virtual cluster share as long as nobody writes to it.
     """
     while not os.path.exists(paths.config_file):
-        told = signal.sigtimedwait(_SIGNALS, LOOK_UNWATCHED)
+        told = signal.sigtimedwait(_SIGNALS, watch.LOOK_UNWATCHED)
         if told and told.si_signo in _END:
             return False
     return True

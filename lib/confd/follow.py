@@ -6,7 +6,6 @@ look every few seconds is all this does.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import logging
 from typing import NamedTuple
@@ -22,9 +21,6 @@ from ganeti.utils import files, json, watch
 
 log = logging.getLogger(__name__)
 
-#: seconds between looks while the kernel tells of changes, and while it does not
-LOOK_WATCHED = 17.0
-LOOK_UNWATCHED = 1.0
 #: seconds at least between two loads, and how many times as long as the last one took
 PAUSE = 0.1
 PAUSE_FACTOR = 10.0
@@ -45,27 +41,25 @@ class Follower:
         self._responder = responder
         self._clock = clock
         self._seen = _Seen((), None)
-        self._event = asyncio.Event()
-        self._watch: watch.DirectoryWatch | None = None
-        self._watch_refused = False
+        names = [path.rpartition("/")[2] for path in (paths.config_file, *self._key_files())]
+        self._changes = watch.Changes(paths.data_dir, names)
 
     async def run(self) -> None:
         """Follow the files until cancelled."""
         try:
             while True:
                 began = self._clock.monotonic()
-                self._event.clear()
                 self.refresh()
                 self._choose_watch()
                 # A burst of changes is one change; loading must not be all this process does.
                 await self._clock.sleep(max(PAUSE, PAUSE_FACTOR * (self._clock.monotonic() - began)))
-                await self._wait(LOOK_WATCHED if self._watch else LOOK_UNWATCHED)
+                await self._changes.wait()
         finally:
-            self._stop_watching()
+            self._changes.stop()
 
     def look(self) -> None:
         """Look at the files soon, whether or not somebody told of a change."""
-        self._event.set()
+        self._changes.notify()
 
     def refresh(self) -> None:
         """Load what changed; what cannot be read leaves what was there before."""
@@ -114,32 +108,12 @@ class Follower:
         gc.collect()
         gc.freeze()
 
-    async def _wait(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._event.wait()
-        except TimeoutError:
-            pass
-
     def _choose_watch(self) -> None:
         """Have the kernel tell of changes on a master candidate; watches are too few for all others."""
         if self._responder.cache is None:
-            self._stop_watching()
-        elif self._watch is None and not self._watch_refused:
-            paths = [self._paths.config_file, *self._key_files()]
-            names = [path.rpartition("/")[2] for path in paths]
-            try:
-                self._watch = watch.DirectoryWatch(self._paths.data_dir, names, self._event.set)
-            except OSError as err:
-                self._watch_refused = True
-                log.warning("%s: looking for changes every %g s instead", err, LOOK_UNWATCHED)
-            else:
-                self._event.set()  # what changed since it was loaded nobody told of
-
-    def _stop_watching(self) -> None:
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
+            self._changes.stop()
+        else:
+            self._changes.start()
 
 
 def read_config(path: str) -> dict[str, object]:

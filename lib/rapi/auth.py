@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
-import os
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -21,7 +20,7 @@ from ganeti.rapi.replies import Refusal, login_wanted
 from ganeti.rapi.routing import Match
 from ganeti.rapi.table import Access, Method
 from ganeti.rapi.users import FILE_LIMIT, NOBODY, User, Users, parse_users, sha256
-from ganeti.utils import files
+from ganeti.utils import files, watch
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +41,15 @@ class UsersFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self.current = NOBODY
-        self._seen = self._look()
+        self._seen = watch.signature(self.path)
 
     def changed(self) -> bool:
         """Tell whether the file is not the one that was read last."""
-        return self._look() != self._seen
+        return watch.signature(self.path) != self._seen
 
     def load(self) -> None:
         """Read the file; without it there are no users.  What is wrong with it goes to the log."""
-        self._seen = self._look()  # before reading: a change meanwhile is then seen as one
+        self._seen = watch.signature(self.path)  # before reading: a change meanwhile is then seen as one
         try:
             data = files.read_file(self.path, FILE_LIMIT)
         except FileNotFoundError:
@@ -67,12 +66,18 @@ class UsersFile:
             return
         log.info("users file %s: users %d, roles %d", self.path, len(self.current.users), len(self.current.roles))
 
-    def _look(self) -> tuple[int, int, int] | None:
+    async def follow(self) -> None:
+        """Read the file again whenever it was changed, for ever."""
+        directory, _, name = self.path.rpartition("/")
+        changes = watch.Changes(directory, [name])
         try:
-            status = os.stat(self.path)
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
+            while True:
+                if self.changed():
+                    self.load()
+                changes.start()
+                await changes.wait()
+        finally:
+            changes.stop()
 
 
 class Doorkeeper:

@@ -40,8 +40,6 @@ PROGRAM = "ganeti-rapi"
 DEFAULT_PORT = 5080
 EXIT_FAILURE = 1
 EXIT_NOT_MASTER = 11
-#: seconds between looks at the users file
-_LOOK_EVERY = 2.0
 
 
 class NotMaster(errors.StateError):
@@ -130,21 +128,13 @@ async def _serve(paths: Paths, options: argparse.Namespace, opened: _Opened, rea
     )
     await server.listen(opened.listening, opened.tls)
     async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(_watch(opened.users))
+        watching = tasks.create_task(opened.users.follow())
         ready()
         await stop.wait()
         log.info("stopping")
         await server.stop()
         watching.cancel()
     pool.close()
-
-
-async def _watch(users: UsersFile) -> None:
-    """Read the users file again when it was changed."""
-    while True:
-        await asyncio.sleep(_LOOK_EVERY)
-        if users.changed():
-            users.load()
 
 
 def build_parser() -> argparse.ArgumentParser:

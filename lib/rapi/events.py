@@ -23,7 +23,7 @@ from ganeti.clock import Clock
 from ganeti.luxi import methods
 from ganeti.luxi.events import NOW, EventKind, Position, read_position
 from ganeti.rapi.master import Master
-from ganeti.rapi.replies import Refusal, bad_request
+from ganeti.rapi.replies import SERVER, Refusal, bad_request
 from ganeti.utils import json
 from ganeti.utils.suggest import did_you_mean
 
@@ -290,7 +290,7 @@ class _Client(NamedTuple):
             self.request.transport.abort()
 
 
-_HEADERS = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_HEADERS = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store", "X-Accel-Buffering": "no", "Server": SERVER}
 
 
 def _here(position: Position) -> bytes:

@@ -15,6 +15,8 @@ from ganeti.utils import json
 
 JSON_TYPE = "application/json"
 REALM = "Ganeti Remote API"
+#: how the server calls itself, in every answer
+SERVER = "Ganeti"
 
 
 class Reply(NamedTuple):

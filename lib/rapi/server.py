@@ -11,7 +11,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from ganeti import errors
 from ganeti.clock import Clock
 from ganeti.rapi.auth import Doorkeeper
 from ganeti.rapi.master import Master
-from ganeti.rapi.replies import JSON_TYPE, Refusal, Reply, bad_request, error_reply, not_found, refusal_of
+from ganeti.rapi.replies import JSON_TYPE, SERVER, Refusal, Reply, bad_request, error_reply, not_found, refusal_of
 from ganeti.rapi.routing import Match, Router
 from ganeti.rapi.table import Call, Method, Missing, Resource
 from ganeti.rapi.watching import Watching, make_watching
@@ -69,18 +69,59 @@ def tls_context(certificate: str, key: str | None = None, chain: str | None = No
     return context
 
 
-class _Connections(web.Server):
-    """The connections of an HTTP server, of which there are only so many."""
+class _Conversation(web.RequestHandler):
+    """A connection, on which what is no HTTP is refused in the form of all refusals."""
 
-    def __init__(self, *args: Any, most: int, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        reason = (message or "").partition("\n")[0].rstrip(":")
+        log.info("%s: cannot be understood: %d %s", request.remote, status, reason or repr(exc))
+        if request.writer.output_size:
+            raise ConnectionError("an answer is on its way already")
+        response = _response(error_reply(Refusal(HTTPStatus(status), reason)))
+        response.force_close()
+        return response
+
+
+class _Connections(web.Server):
+    """The connections of an HTTP server, of which there are only so many.
+
+    When there is one more, the oldest without a request under way has to go: whoever
+    keeps connections and asks nothing does not keep others out.
+    """
+
+    def __init__(self, handle: _Handle, most: int, **settings: Any) -> None:
+        super().__init__(self._serve)
+        self._handle = handle
         self._most = most
+        self._settings = settings
+        self._busy: set[asyncio.BaseTransport | None] = set()
+
+    def __call__(self) -> web.RequestHandler:
+        return _Conversation(self, loop=asyncio.get_running_loop(), **self._settings)
 
     def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
         if len(self._connections) > self._most:
-            log.warning("closing a new connection: %d clients are connected", self._most)
-            transport.abort()
+            log.warning("closing a connection: more than %d clients are connected", self._most)
+            open_ones = (other for other in self._connections.values() if not other.is_closing())
+            next((other for other in open_ones if other not in self._busy), transport).abort()
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        transport = request.transport
+        self._busy.add(transport)
+        try:
+            return await self._handle(request)
+        finally:
+            self._busy.discard(transport)
+
+
+_Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class ApiServer:
@@ -103,7 +144,7 @@ class ApiServer:
         self._watching = watching or make_watching(master, clock)
         self._http = _Connections(
             self._handle,
-            most=self._limits.clients,
+            self._limits.clients,
             access_log=None,
             keepalive_timeout=self._limits.idle_seconds,
             lingering_time=self._limits.lingering_seconds,
@@ -139,17 +180,19 @@ class ApiServer:
         except Refusal as err:
             answer = error_reply(err)
         except errors.Bug as err:
-            log.exception("%s %s ended with a bug, please report it", request.method, request.path)
+            log.exception("%s %s ended with a bug, please report it", request.method, request.rel_url.raw_path)
             answer = error_reply(refusal_of(err))
         except errors.GenericError as err:
             answer = error_reply(refusal_of(err))
         except Exception:
-            log.exception("%s %s ended with a bug, please report it", request.method, request.path)
+            log.exception("%s %s ended with a bug, please report it", request.method, request.rel_url.raw_path)
             answer = error_reply(Refusal(HTTPStatus.INTERNAL_SERVER_ERROR))
         if isinstance(answer, web.StreamResponse):
             return answer
         if answer.status >= HTTPStatus.BAD_REQUEST:
-            log.info("%s: %s %s: %d %s", request.remote, request.method, request.path, answer.status, answer.body)
+            log.info(
+                "%s: %s %s: %d %s", request.remote, request.method, request.rel_url.raw_path, answer.status, answer.body
+            )
         return await self._send(request, answer)
 
     async def _answer(self, request: web.BaseRequest) -> Reply | web.StreamResponse:
@@ -186,9 +229,7 @@ class ApiServer:
 
     async def _send(self, request: web.BaseRequest, answer: Reply) -> web.StreamResponse:
         """Send an answer; a client that does not read it in time is hung up on."""
-        response = web.Response(
-            body=answer.body, status=answer.status, headers=answer.headers, content_type=answer.content_type
-        )
+        response = _response(answer)
         if not request.content.is_eof():
             response.force_close()
         try:
@@ -221,6 +262,7 @@ class ApiServer:
         too_large = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"body: more than {limit} bytes")
         if (request.content_length or 0) > limit:
             raise too_large
+        _say_to_go_on(request)
         parts: list[bytes] = []
         size = 0
         try:
@@ -236,10 +278,24 @@ class ApiServer:
         return b"".join(parts)
 
 
+def _response(answer: Reply) -> web.Response:
+    headers = {**answer.headers, "Server": SERVER}
+    return web.Response(body=answer.body, status=answer.status, headers=headers, content_type=answer.content_type)
+
+
+def _say_to_go_on(request: web.BaseRequest) -> None:
+    """Have the body sent by a client that asked first (RFC 9110, 10.1.1)."""
+    expected = request.headers.get("Expect", "").lower()
+    if expected == "100-continue" and request.transport is not None and not request.content.total_bytes:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
 def _arguments(request: web.BaseRequest) -> dict[str, list[str]]:
+    """Return the arguments; one without a value is none, as ever."""
     if not request.rel_url.raw_query_string:
         return {}
     given: dict[str, list[str]] = {}
     for name, value in request.rel_url.query.items():
-        given.setdefault(name, []).append(value)
+        if value:
+            given.setdefault(name, []).append(value)
     return given

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ganeti.luxi import methods
 from ganeti.model.opcodes.base import OpCode
-from ganeti.rapi.arguments import REASON, Arg
+from ganeti.rapi.arguments import DRY_RUN, REASON, Arg
 from ganeti.rapi.replies import Reply, bad_request, reply
 from ganeti.rapi.table import JOB_ID, Access, Body, Call, Method
 
@@ -17,6 +17,8 @@ BodyOf = Callable[[Call], Fields]
 #: makes the opcodes of the job from the one that is complete
 Around = Callable[[Call, Fields], list[Fields]]
 
+#: key of the bodies of all resources that submit a job: after which other jobs
+DEPENDS = "depends"
 _MICROSECONDS = 1_000_000
 
 
@@ -50,7 +52,12 @@ class Submission(NamedTuple):
             value = arg.value(call.arguments)
             if value is not None:
                 fields[arg.target] = value
+        if DRY_RUN.value(call.arguments):
+            # Whoever asks for a dry run gets one, or is refused, wherever that is.
+            fields[DRY_RUN.target] = True
         body = renamed(self.body_of(call), self.rename) if self.body_of else {}
+        if isinstance(call.body, dict) and DEPENDS in call.body:
+            body = {**body, DEPENDS: call.body[DEPENDS]}
         clash = sorted(body.keys() & {*fields, "OP_ID"})
         if clash:
             raise bad_request(f"{clash[0]}: the resource sets this itself, the body must not")

@@ -13,7 +13,7 @@ from ganeti.model.opcodes.instance import (
 )
 from ganeti.rapi.arguments import Arg, ArgKind, flag, text
 from ganeti.rapi.replies import bad_request
-from ganeti.rapi.submit import Fields, renamed
+from ganeti.rapi.submit import DEPENDS, Fields, renamed
 from ganeti.rapi.table import Body, Call
 
 NO_BODY = Body("")
@@ -115,7 +115,7 @@ def replace_disks(call: Call) -> Fields:
 
 OS = text("os", "OS to install")._replace(own=True)
 NO_START = flag("nostartup", "Do not start it afterwards")._replace(own=True)
-_REINSTALL_KEYS = frozenset({"os", "start", "osparams", "depends"})
+_REINSTALL_KEYS = frozenset({"os", "start", "osparams", DEPENDS})
 
 
 def reinstall(call: Call) -> Fields:
@@ -127,8 +127,6 @@ def reinstall(call: Call) -> Fields:
     if unknown:
         raise bad_request(f"{unknown[0]}: unknown, expected os, start or osparams")
     fields: Fields = {"os_type": body.get("os", OS.value(call.arguments)), "osparams": body.get("osparams")}
-    if "depends" in body:
-        fields["depends"] = body["depends"]
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -138,10 +136,10 @@ def stop_and_start(call: Call, fields: Fields) -> list[Fields]:
     start = body.get("start", True) if body else not NO_START.value(call.arguments)
     if not isinstance(start, bool):
         raise bad_request(f"start: expected true or false, got {start!r:.60}")
-    common = {name: fields[name] for name in ("instance_name", "reason")}
-    first = {name: fields[name] for name in ("depends",) if name in fields}
+    common: Fields = {name: fields[name] for name in ("instance_name", "reason", "dry_run") if name in fields}
+    first: Fields = {name: fields[name] for name in (DEPENDS,) if name in fields}
     ops = [
         {"OP_ID": OpInstanceShutdown.OP_ID, **common, **first},
-        {"OP_ID": OpInstanceReinstall.OP_ID, **{k: v for k, v in fields.items() if k != "depends"}},
+        {"OP_ID": OpInstanceReinstall.OP_ID, **{k: v for k, v in fields.items() if k != DEPENDS}},
     ]
     return [*ops, {"OP_ID": OpInstanceStartup.OP_ID, **common}] if start else ops

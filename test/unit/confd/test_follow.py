@@ -68,7 +68,7 @@ def run(paths: Paths, act: Callable[[Responder], Awaitable[None]]) -> None:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "LOOK_UNWATCHED", 0.01)
+    monkeypatch.setattr(watch, "LOOK_UNWATCHED", 0.01)
     monkeypatch.setattr(follow, "PAUSE", 0.0)
 
 
@@ -87,7 +87,7 @@ def test_node_without_files_answers_nothing_until_they_come_and_after_they_went(
 
 
 def test_replaced_configuration_is_noticed_without_looking(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "LOOK_WATCHED", 3600.0)
+    monkeypatch.setattr(watch, "LOOK_WATCHED", 3600.0)
     write_key(paths)
     write_config(paths, 5)
 
@@ -101,7 +101,7 @@ def test_replaced_configuration_is_noticed_without_looking(paths: Paths, monkeyp
 
 
 def test_after_a_burst_the_last_one_counts(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "LOOK_WATCHED", 3600.0)
+    monkeypatch.setattr(watch, "LOOK_WATCHED", 3600.0)
     monkeypatch.setattr(follow, "PAUSE", 0.05)
     loads = []
     read = follow.read_config
