@@ -116,7 +116,8 @@ async def _measure(nodes: Sequence[Paths], port: int) -> list[float]:
     return [*costs, *rates, *spans]
 
 
-def _cpu_per_round(act: Callable[[], None], rounds: int = ROUNDS) -> float:
+def cpu_per_round(act: Callable[[], None], rounds: int = ROUNDS) -> float:
+    """Return the CPU milliseconds of each time something is done, children included."""
     before = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     for _ in range(rounds):
         act()
@@ -124,7 +125,8 @@ def _cpu_per_round(act: Callable[[], None], rounds: int = ROUNDS) -> float:
     return (after - before) / rounds * 1000
 
 
-def _bare_fork() -> None:
+def bare_fork() -> None:
+    """Make a process and wait for its end."""
     pid = os.fork()
     if pid == 0:
         os._exit(0)
@@ -155,7 +157,7 @@ def _tls_echo(certificate: str) -> float:
 
         echo()
         other = cpu_of([pid])
-        own = _cpu_per_round(echo, ECHOES)
+        own = cpu_per_round(echo, ECHOES)
         other = (cpu_of([pid]) - other) / ECHOES * 1000
     os.kill(pid, 9)
     os.waitpid(pid, 0)
@@ -178,7 +180,7 @@ def measure() -> Figures:
         finally:
             run.stop(nodes, problems.append)
             assert not any(process.is_alive(pid) for paths in nodes for pid in _processes_of(paths))
-        reference = (_cpu_per_round(_bare_fork), _tls_echo(nodes[0].server_cert))
+        reference = (cpu_per_round(bare_fork), _tls_echo(nodes[0].server_cert))
     return Figures(*figures, *reference)
 
 
