@@ -30,7 +30,8 @@ class Procedure(Generic[P, R]):
     `timeout` is in seconds; `inline` calls are served without a process of their
     own, because they cannot block beyond a small write; `offline` calls are made
     even to nodes that are marked offline; `abandonable` calls are ended when
-    nobody waits for them any more.
+    nobody waits for them any more; `steady` calls are made again and again, and
+    mostly answered as they were before.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Procedure(Generic[P, R]):
         inline: bool = False,
         offline: bool = False,
         abandonable: bool = False,
+        steady: bool = False,
     ) -> None:
         self.stub = stub
         self.name = name
@@ -49,6 +51,7 @@ class Procedure(Generic[P, R]):
         self.inline = inline
         self.offline = offline
         self.abandonable = abandonable
+        self.steady = steady
         self.doc = stub.__doc__ or ""
         code = stub.__code__  # not inspect: importing that costs a command line program 10 ms
         self.names = code.co_varnames[: code.co_argcount]
@@ -71,7 +74,15 @@ class Procedure(Generic[P, R]):
 
     def with_timeout(self, timeout: float) -> Procedure[P, R]:
         """Return the same call with another time limit, in seconds."""
-        return Procedure(self.stub, name=self.name, timeout=timeout, inline=self.inline, offline=self.offline)
+        return Procedure(
+            self.stub,
+            name=self.name,
+            timeout=timeout,
+            inline=self.inline,
+            offline=self.offline,
+            abandonable=self.abandonable,
+            steady=self.steady,
+        )
 
     def encode_arguments(self, *args: P.args, **kwargs: P.kwargs) -> list[Any]:
         """Return the JSON list that carries the arguments."""
@@ -130,7 +141,13 @@ class Procedure(Generic[P, R]):
 
 
 def procedure(
-    *, timeout: float, name: str | None = None, inline: bool = False, offline: bool = False, abandonable: bool = False
+    *,
+    timeout: float,
+    name: str | None = None,
+    inline: bool = False,
+    offline: bool = False,
+    abandonable: bool = False,
+    steady: bool = False,
 ) -> Callable[[Callable[P, R]], Procedure[P, R]]:
     """Make a procedure of a stub; `name` is the wire name when it differs from the stub's."""
 
@@ -142,6 +159,7 @@ def procedure(
             inline=inline,
             offline=offline,
             abandonable=abandonable,
+            steady=steady,
         )
 
     return make

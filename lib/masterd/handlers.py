@@ -22,7 +22,6 @@ from ganeti.masterd.watcher import WatcherPause
 from ganeti.model.enums import QueryResource, TagKind
 from ganeti.model.opcodes import registry
 from ganeti.model.opcodes.base import OpCode
-from ganeti.model.query.evaluate import plain_rows
 from ganeti.model.scalars import JobId
 
 log = logging.getLogger(__name__)
@@ -120,7 +119,7 @@ class Handlers:
     # --- questions --------------------------------------------------------------------
 
     async def query(self, what: str, fields: Sequence[str], qfilter: Sequence[object] | None) -> object:
-        return await self._queries.query(what, fields, qfilter)
+        return await self._queries.asked(what, fields, qfilter)
 
     async def query_fields(self, what: str, fields: Sequence[str] | None) -> object:
         return self._queries.fields(what, fields)
@@ -176,7 +175,7 @@ class Handlers:
     ) -> object:
         if use_locking:
             raise errors.OpPrereqError("cannot query with locks: not supported", ECode.INVAL)
-        return plain_rows(await self._queries.named(what, names, fields))
+        return await self._queries.asked_named(what, names, fields)
 
 
 def _opcodes(ops: Sequence[object]) -> list[OpCode]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ganeti import _autoconf, errors
 from ganeti.errors import ECode
+from ganeti.luxi.framing import Encoded
 from ganeti.masterd import gather
+from ganeti.masterd.answers import Answers, Seen
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.config.store import ConfigStore
 from ganeti.masterd.jobqueue.job import Job
@@ -16,6 +18,8 @@ from ganeti.masterd.jobqueue.queue import JobQueue
 from ganeti.masterd.locking.manager import LockManager
 from ganeti.masterd.watcher import WatcherPause
 from ganeti.model.enums import QueryResource
+from ganeti.model.objects.instance import Instance
+from ganeti.model.objects.node import Node
 from ganeti.model.query import evaluate
 from ganeti.model.query.evaluate import Answer, Fields, Query
 from ganeti.model.query.fields.cluster import ClusterRow
@@ -26,7 +30,7 @@ from ganeti.model.query.fields.network import network_rows
 from ganeti.model.query.fields.os import os_rows
 from ganeti.model.query.names import filter_of_names
 from ganeti.model.query.registry import table_of
-from ganeti.model.query.rows.instance import InstanceRow, instance_rows
+from ganeti.model.query.rows.instance import instance_rows
 from ganeti.model.query.rows.node import node_rows
 from ganeti.model.query.table import Need
 from ganeti.model.scalars import JobId, NodeName
@@ -34,6 +38,7 @@ from ganeti.rpc.client import NodeRpc
 from ganeti.utils import text
 
 T = TypeVar("T")
+N = TypeVar("N", Instance, Node)
 
 
 class Queries:
@@ -45,6 +50,7 @@ class Queries:
         self._queue: JobQueue | None = None
         self._locks: LockManager | None = None
         self._pause: WatcherPause | None = None
+        self._answers = Answers()
 
     def connect(self, queue: JobQueue, locks: LockManager, pause: WatcherPause) -> None:
         """Learn of the parts that need queries themselves."""
@@ -58,6 +64,17 @@ class Queries:
         query = evaluate.prepare(table_of(what), fields, qfilter)
         return query.answer(await self._rows(QueryResource(what), query))
 
+    async def asked(self, what: str, fields: Sequence[str], qfilter: object = None) -> Answer | Encoded:
+        """Answer a query as `query` does, for a client."""
+        query = evaluate.prepare(table_of(what), fields, qfilter)
+        resource = QueryResource(what)
+        if resource not in _KEPT:
+            return query.answer(await self._rows(resource, query))
+        question = (resource, tuple(fields), repr(qfilter))
+        return await self._answers.answer(
+            question, lambda: self._look(resource, query), lambda seen: query.answer(_rows_of(resource, seen))
+        )
+
     def fields(self, what: str, fields: Sequence[str] | None) -> Fields:
         """Describe fields of a resource; None means all.
 
@@ -65,24 +82,33 @@ class Queries:
         """
         return evaluate.query_fields(table_of(what), fields)
 
-    async def named(self, what: QueryResource, names: Sequence[str], fields: Sequence[str]) -> Answer:
-        """Answer a query for these objects, or all, in the order of the names.
+    async def named(self, what: QueryResource, names: Sequence[str], fields: Sequence[str]) -> list[list[object]]:
+        """Return the values of fields of these objects, or all, in the order of the names.
 
         Raises OpPrereqError for a name or field that is not known.
         """
+        query, full = self._named_query(what, names, fields)
+        return _values(query, full, await self._rows(what, query))
+
+    async def asked_named(self, what: QueryResource, names: Sequence[str], fields: Sequence[str]) -> Encoded:
+        """Answer a query as `named` does, for a client."""
+        query, full = self._named_query(what, names, fields)
+        return await self._answers.answer(
+            (what, tuple(full), tuple(fields)),
+            lambda: self._look(what, query),
+            lambda seen: _values(query, full, _rows_of(what, seen)),
+        )
+
+    def _named_query(
+        self, what: QueryResource, names: Sequence[str], fields: Sequence[str]
+    ) -> tuple[Query[Any], list[str]]:
+        """Return a query, and the full names it is to be answered in the order of."""
         table = table_of(what)
         unknown = [name for name in fields if name not in table.fields]
         if unknown:
             raise errors.OpPrereqError(f"unknown output fields: {', '.join(unknown)}", ECode.INVAL)
         full = [_full_name(what, name, _names_of(what, self._config.current)) for name in names]
-        wanted = filter_of_names(full, "name")
-        query = evaluate.prepare(table, fields, wanted)
-        rows = await self._rows(what, query)
-        if full:
-            place = {name: index for index, name in enumerate(full)}
-            name_of = table.field("name").get
-            rows = sorted(rows, key=lambda row: place.get(str(name_of(row)), len(place)))
-        return query.answer(rows)
+        return evaluate.prepare(table, fields, filter_of_names(full, "name")), full
 
     async def jobs(self, ids: Sequence[JobId] | None, fields: Sequence[str]) -> list[list[object] | None]:
         """Return the values of fields of jobs, None for one that is not there.
@@ -106,52 +132,56 @@ class Queries:
     # --- rows by resource ---------------------------------------------------------------
 
     async def _rows(self, what: QueryResource, query: Query[Any]) -> Sequence[Any]:
-        config = self._config.current
         match what:
-            case QueryResource.INSTANCE:
-                return await self._instances(config, query)
-            case QueryResource.NODE:
-                return await self._nodes(config, query)
             case QueryResource.JOB:
                 return await self._jobs(query)
             case QueryResource.LOCK:
                 return _connected(self._locks).dump()
             case QueryResource.CLUSTER:
-                return [self._cluster(config)]
+                return [self._cluster(self._config.current)]
             case QueryResource.OS:
+                config = self._config.current
                 return os_rows(config.cluster, await gather.os_definitions(self._rpc, config))
-        rows = _FROM_CONFIG.get(what)
-        if rows is None:
+        if what not in _KEPT:
             raise errors.OpPrereqError(f"cannot query {what}: not supported by this version", ECode.INVAL)
-        return rows(config)
+        return _rows_of(what, await self._look(what, query))
 
-    async def _instances(self, config: Config, query: Query[Any]) -> Sequence[InstanceRow]:
-        only = _only(query, config.instance_names())
-        rows = instance_rows(config, only=only)
-        if not query.filter_asks:
-            rows = query.matching(rows)
+    async def _look(self, what: QueryResource, query: Query[Any]) -> Seen:
+        """Return what is needed to answer a query for objects of the configuration."""
+        config = self._config.current
+        match what:
+            case QueryResource.INSTANCE:
+                return await self._look_at_instances(config, query)
+            case QueryResource.NODE:
+                return await self._look_at_nodes(config, query)
+        return Seen(config)
+
+    async def _look_at_instances(self, config: Config, query: Query[Any]) -> Seen:
+        chosen: Collection[str] | None = _only(query, config.instance_names())
+        everywhere = chosen is None
+        if query.matches and not query.filter_asks:
+            chosen = [row.instance.name for row in query.matching(instance_rows(config, only=chosen))]
         if not query.asks:
-            return rows
-        chosen = [row.instance for row in rows]
-        uuids = {instance.primary_node for instance in chosen if instance.primary_node}
+            return Seen(config, chosen)
+        instances = _picked(config.instances.values(), chosen)
+        uuids = {instance.primary_node for instance in instances if instance.primary_node}
         # An instance may run where it should not: to see that, all nodes are asked when all instances are.
-        nodes = config.online_nodes() if only is None else [config.nodes[uuid] for uuid in uuids]
+        nodes = config.online_nodes() if everywhere else [config.nodes[uuid] for uuid in uuids]
         running = await gather.running_instances(self._rpc, config, nodes)
         shown = None
         if Need.CONSOLE in query.asks:
-            shown = await gather.consoles(self._rpc, config, chosen, running)
+            shown = await gather.consoles(self._rpc, config, instances, running)
         answers = {uuid: running.get(uuid) for uuid in [*uuids, *(node.uuid for node in nodes)]}
-        return instance_rows(config, only=[i.name for i in chosen], answers=answers, consoles=shown)
+        return Seen(config, chosen, answers, shown)
 
-    async def _nodes(self, config: Config, query: Query[Any]) -> Sequence[Any]:
-        only = _only(query, config.node_names())
-        rows = node_rows(config, only=only)
-        if not query.filter_asks:
-            rows = query.matching(rows)
+    async def _look_at_nodes(self, config: Config, query: Query[Any]) -> Seen:
+        chosen: Collection[str] | None = _only(query, config.node_names())
+        if query.matches and not query.filter_asks:
+            chosen = [row.node.name for row in query.matching(node_rows(config, only=chosen))]
         if Need.LIVE not in query.asks:
-            return rows
-        answers = await gather.node_figures(self._rpc, config, [row.node for row in rows])
-        return node_rows(config, only=[row.node.name for row in rows], answers=answers)
+            return Seen(config, chosen)
+        nodes = _picked(config.nodes.values(), chosen)
+        return Seen(config, chosen, await gather.node_figures(self._rpc, config, nodes))
 
     async def _jobs(self, query: Query[Any]) -> Sequence[Job]:
         queue = _connected(self._queue)
@@ -176,11 +206,30 @@ class Queries:
         )
 
 
-_FROM_CONFIG: dict[QueryResource, Callable[[Config], Sequence[Any]]] = {
-    QueryResource.GROUP: group_rows,
-    QueryResource.NETWORK: network_rows,
-    QueryResource.FILTER: filter_rows,
+#: how rows are made of what was seen; answers about these are kept
+_KEPT: Mapping[QueryResource, Callable[[Seen], Sequence[Any]]] = {
+    QueryResource.INSTANCE: lambda seen: instance_rows(
+        seen.config, only=seen.chosen, answers=seen.live, consoles=seen.consoles
+    ),
+    QueryResource.NODE: lambda seen: node_rows(seen.config, only=seen.chosen, answers=seen.live),
+    QueryResource.GROUP: lambda seen: group_rows(seen.config),
+    QueryResource.NETWORK: lambda seen: network_rows(seen.config),
+    QueryResource.FILTER: lambda seen: filter_rows(seen.config),
 }
+
+
+def _rows_of(what: QueryResource, seen: Seen) -> Sequence[Any]:
+    return _KEPT[what](seen)
+
+
+def _values(query: Query[Any], order: Sequence[str], rows: Sequence[Any]) -> list[list[object]]:
+    """Return the values of rows, in the order of some names, as they are for none."""
+    rows = query.matching(rows)
+    if order:
+        place = {name: index for index, name in enumerate(order)}
+        name_of = query.table.field("name").get
+        rows = sorted(rows, key=lambda row: place.get(str(name_of(row)), len(place)))
+    return query.plain(rows)
 
 
 def _names_of(what: QueryResource, config: Config) -> Sequence[str]:
@@ -207,6 +256,12 @@ def _only(query: Query[Any], known: Sequence[str]) -> Collection[str] | None:
     if query.names is None:
         return None
     return {full for name in query.names for full in text.matching_names(name, known)}
+
+
+def _picked(records: Iterable[N], names: Collection[str] | None) -> list[N]:
+    """Return the records of some names, all for None."""
+    wanted = None if names is None else frozenset(names)
+    return [record for record in records if wanted is None or record.name in wanted]
 
 
 def _job_query(fields: tuple[str, ...]) -> Query[Any]:

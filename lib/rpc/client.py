@@ -93,6 +93,8 @@ class NodeRpc:
         self._port = port
         self._times = times or Times()
         self._daemons: dict[NodeName, str] = {}
+        #: the last answer of each node to each steady call: as it came, and read
+        self._last: dict[tuple[NodeName, str], tuple[object, Any]] = {}
         #: calls made since the beginning, by name
         self.calls: Counter[str] = Counter()
         #: calls that failed, by name and how far they got
@@ -187,7 +189,7 @@ class NodeRpc:
                 self._abandon(node, call, key)
             return self._result(node, call, None, outcome)
         try:
-            return NodeResult(name, proc.decode_answer(outcome))
+            return NodeResult(name, self._decode(name, proc, outcome))
         except errors.ParameterError as err:
             failure = Failure(Phase.REFUSED, f"cannot understand the answer: {err}", uncertain=True)
             return self._result(node, call, None, failure)
@@ -228,6 +230,15 @@ class NodeRpc:
         )
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+
+    def _decode(self, node: NodeName, proc: Procedure[..., R], outcome: object) -> R:
+        if not proc.steady:
+            return proc.decode_answer(outcome)
+        known = self._last.get((node, proc.name))
+        if known is None or known[0] != outcome:
+            known = self._last[node, proc.name] = outcome, proc.decode_answer(outcome)
+        value: R = known[1]
+        return value
 
     def _result(self, node: Target, call: Call, value: R | None, failure: Failure | None) -> NodeResult[R]:
         if failure is not None:

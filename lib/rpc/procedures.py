@@ -49,7 +49,7 @@ def version() -> int:
     raise NotImplementedError
 
 
-@procedure(timeout=URGENT)
+@procedure(timeout=URGENT, steady=True)
 def node_info(storage_units: Sequence[StorageRef], hv_specs: Sequence[tuple[HypervisorName, HvParams]]) -> NodeInfo:
     """Return boot id, room in storage units and figures of hypervisors."""
     raise NotImplementedError
@@ -295,7 +295,7 @@ def instance_info(instance: InstanceName, hname: HypervisorName, hvparams: HvPar
     raise NotImplementedError
 
 
-@procedure(timeout=URGENT)
+@procedure(timeout=URGENT, steady=True)
 def all_instances_info(
     hypervisor_list: Sequence[HypervisorName], all_hvparams: Mapping[str, HvParams]
 ) -> Mapping[InstanceName, InstanceFigures]:

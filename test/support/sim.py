@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from ganeti import errors, ssconf
 from ganeti.luxi import methods as m
+from ganeti.luxi.framing import Encoded
 from ganeti.masterd.config.initial import FirstNode, MasterAddress, config_text, initial_config
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.config.ssconf import ssconf_values
@@ -37,7 +38,7 @@ from ganeti.model.params import ipolicy
 from ganeti.model.scalars import JobId
 from ganeti.procedure import Procedure
 from ganeti.rpc.client import NodeRpc
-from ganeti.utils import files
+from ganeti.utils import files, json
 from test.support.cluster_dir import make_cluster_dir, node_name
 from test.support.disk import CRASH, Crash, FaultyDisk
 from test.support.sim_net import Network, SimTransport
@@ -68,7 +69,8 @@ class Master:
     async def call(self, method: Procedure[..., Any], *args: object) -> Any:
         """Make a LUXI call, through the wire form of its arguments."""
         arguments = method.decode_arguments(method.encode_arguments(*args))
-        return await self._handlers[method.name](*arguments)
+        answer = await self._handlers[method.name](*arguments)
+        return json.loads(answer.json) if isinstance(answer, Encoded) else answer
 
     async def submit(self, *ops: OpCode) -> JobId:
         """Submit a job."""

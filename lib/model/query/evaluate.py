@@ -80,6 +80,14 @@ class Query(NamedTuple, Generic[R]):
         columns = [_cells(field.get, rows) for field in self.columns]
         return [list(cells) for cells in zip(*columns, strict=True)] if columns else [[] for _ in rows]
 
+    def plain(self, rows: Sequence[R]) -> list[list[object]]:
+        """Return one list of values for each row, without their status, whether it passes the filter or not."""
+        columns = [list(map(field.get, rows)) for field in self.columns]
+        for column in columns:
+            if Missing in map(type, column):
+                column[:] = [None if value.__class__ is Missing else value for value in column]
+        return [list(values) for values in zip(*columns, strict=True)] if columns else [[] for _ in rows]
+
     def values(self, row: R) -> list[object]:
         """Return the values of one row without their status; None for what is missing."""
         found = [field.get(row) for field in self.columns]

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganeti import errors
+from ganeti.luxi.framing import Encoded
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.queries import Queries
 from ganeti.model.enums import QueryResource
-from ganeti.utils import text
+from ganeti.utils import json, text
 from test.support.config import make_config, make_instance
 
 
@@ -60,3 +61,15 @@ def test_where_one_must_be_meant_a_name_of_two_is_refused_with_both() -> None:
 
     with pytest.raises(errors.OpPrereqError, match=r"'web1' is not unique: web1\.example\.com, web1\.example\.org"):
         asyncio.run(queries.named(QueryResource.INSTANCE, ["web1"], ["name"]))
+
+
+def test_a_client_is_answered_the_same_whether_it_was_asked_before_or_not() -> None:
+    queries = queries_of(["web1.example.com", "web2.example.com"])
+    fields = ["name", "os", "disk_template"]
+    plain = json.dumps_bytes(asyncio.run(queries.query("instance", fields, ["=~", "name", "web2"])))
+    named = json.dumps_bytes(asyncio.run(queries.named(QueryResource.INSTANCE, ["web2", "web1"], fields)))
+
+    for _ in range(2):
+        assert asyncio.run(queries.asked("instance", fields, ["=~", "name", "web2"])) == Encoded(plain)
+        assert asyncio.run(queries.asked_named(QueryResource.INSTANCE, ["web2", "web1"], fields)) == Encoded(named)
+    assert json.loads(named)[0][0] == "web2.example.com"

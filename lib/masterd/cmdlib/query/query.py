@@ -15,7 +15,6 @@ from ganeti.model.opcodes.instance import OpInstanceQuery
 from ganeti.model.opcodes.network import OpNetworkQuery
 from ganeti.model.opcodes.node import OpNodeQuery
 from ganeti.model.opcodes.query import OpQuery, OpQueryFields
-from ganeti.model.query.evaluate import plain_rows
 
 O = TypeVar("O", OpInstanceQuery, OpNodeQuery, OpGroupQuery, OpNetworkQuery)  # noqa: E741 - the opcode
 
@@ -61,8 +60,7 @@ class _ClassicQuery(LogicalUnit[O, None], Generic[O]):
         return None
 
     async def execute(self, plan: None) -> object:
-        answer = await self.services.queries.named(self.RESOURCE, self.names(), self.op.output_fields)
-        return plain_rows(answer)
+        return await self.services.queries.named(self.RESOURCE, self.names(), self.op.output_fields)
 
     def names(self) -> Sequence[str]:
         """Return the names asked for; none means all."""
