@@ -306,6 +306,10 @@ class SshUpdateError(EnvironmentFailure):
 # --- ours ----------------------------------------------------------------------
 
 
+class NotMasterError(StateError):
+    """The caller was the master once; args: (message, name of the node that is now)."""
+
+
 class ProgrammerError(Bug):
     """The program contradicts itself."""
 

@@ -133,6 +133,11 @@ class Paths(NamedTuple):
         return self._data("config.data")
 
     @property
+    def mastership_file(self) -> str:
+        """The newest master this node was told of, with its term."""
+        return self._data("mastership")
+
+    @property
     def server_cert(self) -> str:
         """Key and certificate shared by all nodes."""
         return self._data("server.pem")

@@ -24,7 +24,9 @@ LONG_FILE, TOO_LONG_FILE = 600, 800
 #: files longer than LONG_FILE lines, and how long they may be
 LONG_FILES: Mapping[str, int] = {}
 
-BOTTOM = frozenset({"_autoconf", "clock", "errors", "paths", "procedure", "schema", "schema_types", "ssconf", "utils"})
+BOTTOM = frozenset(
+    {"_autoconf", "clock", "errors", "mastership", "paths", "procedure", "schema", "schema_types", "ssconf", "utils"}
+)
 _MODEL = BOTTOM | {"model"}
 _CLIENT = _MODEL | {"luxi", "rpc", "confd"}
 #: what the parts of the tree may import besides themselves

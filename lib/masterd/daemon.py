@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from ganeti import _autoconf, errors, ssconf
 from ganeti.clock import Clock, SystemClock
+from ganeti.mastership import Mastership
 from ganeti.masterd import voting
 from ganeti.masterd.cmdlib.cluster import master_ip
 from ganeti.masterd.cmdlib.registry import UNITS
@@ -30,6 +31,7 @@ from ganeti.masterd.config.load import DamagedConfig
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.config.store import ConfigStore
 from ganeti.masterd.distribute import Distribution
+from ganeti.masterd.fence import Fence
 from ganeti.masterd.handlers import Handlers
 from ganeti.masterd.hooks import HookRunner
 from ganeti.masterd.iallocator.run import Allocator
@@ -86,7 +88,9 @@ class MasterDaemon:
         paths, clock = node.paths, node.clock
         self.config = config
         self.rpc = rpc
-        self.distribution = Distribution(rpc, paths, clock)
+        self.fence = Fence()
+        rpc.speak_as(mastership_of(config.current), self.fence.shut)
+        self.distribution = Distribution(rpc, paths, clock, self.fence)
         self.locks = LockManager(clock)
         self.queries = Queries(config, rpc)
         self.monitor = Monitor(clock, config, self.locks, rpc)
@@ -123,7 +127,10 @@ class MasterDaemon:
         self._paths = paths
 
     async def run(self, sockets: Sequence[str], stop: asyncio.Event, ready: Callable[[], None]) -> None:
-        """Serve clients at `sockets` until `stop` is set; `ready` is called once they are answered."""
+        """Serve clients at `sockets` until `stop` is set; `ready` is called once they are answered.
+
+        Raises NotMaster at once when a node follows another master: whatever is under way ends unanswered.
+        """
         # Before there are tasks: what keeps the daemon from starting is raised as it is, not in a group.
         await self.queue.start(self.processor.execute)
         await self.luxi.start(sockets)
@@ -133,14 +140,25 @@ class MasterDaemon:
             catching_up = tasks.create_task(self.distribution.run())
             ready()
             log.info("serving as master of cluster %s", self.config.current.cluster.cluster_name)
-            await stop.wait()
-            log.info("stopping: no new requests, running jobs are finished")
-            await self.luxi.close()
-            await self.queue.shutdown(SHUTDOWN_LIMIT)
+            if await self._is_replaced_before(stop):
+                self.luxi.abandon()
+            else:
+                log.info("stopping: no new requests, running jobs are finished")
+                await self.luxi.close()
+                await self.queue.shutdown(SHUTDOWN_LIMIT)
             sending.cancel()
             catching_up.cancel()
+        if self.fence.reason:
+            raise NotMaster(self.fence.reason)
         await self.config.close()
         await self.rpc.close()
+
+    async def _is_replaced_before(self, stop: asyncio.Event) -> bool:
+        stopped, replaced = asyncio.create_task(stop.wait()), asyncio.create_task(self.fence.wait_until_shut())
+        await asyncio.wait({stopped, replaced}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        replaced.cancel()
+        return bool(self.fence.reason)
 
     async def _begin_as_master(self) -> None:
         """Do what clients need not wait for; whatever fails here, they are served."""
@@ -192,9 +210,15 @@ async def check_mastership(node: LocalNode, config: Config, rpc: NodeRpc, *, vot
         raise NotMaster(f"the configuration names {config.master.name} as the master, this is {me}")
     if vote:
         others = [Address(NodeName(n.name), n.primary_ip) for n in config.online_nodes() if n.name != me]
-        outcome = await voting.ask(rpc, me, others, node.clock)
+        standing = voting.Standing(config.cluster.master_term or 0, config.serial_no)
+        outcome = await voting.ask(rpc, me, others, node.clock, standing)
         if not outcome.elected:
             raise NotMaster(f"{outcome.reason}; if you are sure, use --no-voting --yes-do-it")
+
+
+def mastership_of(config: Config) -> Mastership:
+    """Return in whose name the master daemon with this configuration calls nodes."""
+    return Mastership(config.cluster.master_term or 0, config.master.name)
 
 
 def _check_cluster(paths: Paths, config: Config) -> None:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ganeti.clock import Clock
 from ganeti.masterd.cluster_files import ClusterFile, cluster_files
+from ganeti.masterd.fence import Fence
 from ganeti.model.objects.cluster import Cluster
 from ganeti.model.objects.node import Node
 from ganeti.model.scalars import JobId, NodeName
@@ -70,10 +71,11 @@ class Distribution:
     `behind` maps the node to what it misses: "config", "ssconf", "queue".
     """
 
-    def __init__(self, rpc: NodeRpc, paths: Paths, clock: Clock) -> None:
+    def __init__(self, rpc: NodeRpc, paths: Paths, clock: Clock, fence: Fence) -> None:
         self._rpc = rpc
         self._paths = paths
         self._clock = clock
+        self._fence = fence
         self._peers: Peers = lambda: ((), ())
         self._config: _ConfigText | None = None
         #: the configuration each candidate has, for all we know
@@ -100,11 +102,13 @@ class Distribution:
         """
         before, self._config = self._config, _ConfigText(serial, data, parts)
         await self._send_config(self._up_to_date("config", candidates), before if parts else None)
+        await self._fence.pass_through()
 
     async def ssconf(self, values: Mapping[str, str], nodes: Sequence[Node]) -> None:
         """Ship ssconf values to nodes, what is new to those that have the last; who does not get them is behind."""
         before, self._ssconf = self._ssconf, values
         await self._send_ssconf(self._up_to_date("ssconf", nodes), before)
+        await self._fence.pass_through()
 
     # --- for the job queue ------------------------------------------------------------
 
@@ -113,12 +117,14 @@ class Distribution:
         batch = [(self._paths.virtualize(name), data.decode()) for name, data in files]
         answers = await self._rpc.call_many(self._up_to_date("queue", self._candidates()), p.jobqueue_update, batch)
         self._note_misses("queue", answers)
+        await self._fence.pass_through()
 
     async def rename(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Rename job files on the other candidates."""
         renamed = [(self._paths.virtualize(old), self._paths.virtualize(new)) for old, new in pairs]
         answers = await self._rpc.call_many(self._up_to_date("queue", self._candidates()), p.jobqueue_rename, renamed)
         self._note_misses("queue", answers)
+        await self._fence.pass_through()
 
     async def purge(self) -> None:
         """Empty the queue on the other candidates."""
@@ -130,6 +136,7 @@ class Distribution:
             self._up_to_date("queue", self._candidates()), p.jobqueue_set_drain_flag, drained
         )
         self._note_misses("queue", answers)
+        await self._fence.pass_through()
 
     # --- for a node that joins or changes its role ------------------------------------
 
@@ -180,6 +187,8 @@ class Distribution:
         """Catch up nodes that are behind, for ever."""
         while True:
             await self._clock.sleep(CATCH_UP_EVERY)
+            # Who follows another master says so, even when there is nothing to be sent.
+            await self._rpc.call_many(self._candidates(), p.version)
             if self.behind:
                 try:
                     await self.catch_up()

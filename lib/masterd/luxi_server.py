@@ -97,6 +97,16 @@ class LuxiServer:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
+    def abandon(self) -> None:
+        """Hang up on everybody at once: what was not answered yet never will be."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        for connection in list(self.connections):
+            connection.abort()
+        for task in self._tasks:
+            task.cancel()
+
     def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run the answering of a connection; it may outlive the connection."""
         task = asyncio.get_running_loop().create_task(work)
@@ -216,6 +226,10 @@ class Connection(asyncio.Protocol):
             self._transport.close()
         elif self._method in methods.ABANDONABLE:
             self._task.cancel()
+
+    def abort(self) -> None:
+        """Close without another word."""
+        self._hang_up()
 
     # --- answering ---
 

@@ -1,5 +1,6 @@
 """Who may call this node: holders of a master candidate's certificate, for this cluster.
 
+And of those only the master, where a call is made in its name (`ganeti.mastership`).
 TLS has checked already that the certificate is of this cluster.  What the files say
 is read anew when they change, so a demoted candidate is out with its next request,
 over connections it kept too.
@@ -7,14 +8,18 @@ over connections it kept too.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from ganeti import errors
+from ganeti import errors, mastership
+from ganeti.mastership import Mastership
 from ganeti.paths import Paths
 from ganeti.ssconf import read_ssconf, read_ssconf_lines
 from ganeti.utils import files, x509
+
+log = logging.getLogger(__name__)
 
 CANDIDATES_KEY = "master_candidates_certs"
 CLUSTER_UUID_KEY = "cluster_uuid"
@@ -62,6 +67,10 @@ class Access:
             paths.ssconf_file(CLUSTER_UUID_KEY), lambda: read_ssconf(paths, CLUSTER_UUID_KEY).strip(), ""
         )
         self._own_digest = _Followed(server_cert, self._read_own_digest, "")
+        self._paths = paths
+        self._master: _Followed[Mastership] = _Followed(
+            paths.mastership_file, lambda: mastership.read(paths), mastership.UNKNOWN
+        )
 
     def check(self, digest: str, cluster_uuid: str) -> None:
         """Refuse a request of the holder of a certificate, made for a cluster.
@@ -86,6 +95,25 @@ class Access:
                 f"cannot serve this client: it calls cluster {cluster_uuid or 'without uuid'},"
                 f" this node belongs to cluster {own}"
             )
+
+    def check_master(self, header: str) -> None:
+        """Refuse a call made in the name of a master that was replaced; remember one that is newer.
+
+        To be called right before the call is carried out: a promise made meanwhile counts.
+        "" stands for a call in nobody's name.
+
+        Raises NotMasterError, or RemoteError when it cannot be decided.
+        """
+        if not header:
+            return
+        try:
+            caller = mastership.parse_header(header)
+            known = self._master.get()
+            if mastership.judge(known, caller):
+                log.info("%s is the master now, term %s", caller.master, caller.term)
+                mastership.write(self._paths, caller._replace(behind=known.behind))
+        except (errors.ConfigurationError, errors.ParameterError, OSError) as err:
+            raise errors.RemoteError(f"cannot tell whether the caller is the master: {err}") from err
 
     def _read_own_digest(self) -> str:
         return x509.cert_digest(files.read_file(self._server_cert, _PEM_LIMIT))

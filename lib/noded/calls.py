@@ -8,6 +8,7 @@ from typing import Any
 from ganeti import errors
 from ganeti.noded.backend.blockdev import BlockDevices
 from ganeti.noded.backend.config_copy import ConfigCopy
+from ganeti.noded.backend.following import Following
 from ganeti.noded.backend.hooks import Hooks
 from ganeti.noded.backend.iallocator import Allocators
 from ganeti.noded.backend.instance import Instances
@@ -32,6 +33,7 @@ SUBJECTS: tuple[Callable[[NodeContext], object], ...] = (
     BlockDevices,
     ConfigCopy,
     FileStorage,
+    Following,
     Hooks,
     Instances,
     JobQueueReplica,

@@ -26,6 +26,7 @@ from ganeti.rpc.transport import (
     CLUSTER_HEADER,
     DAEMON_HEADER,
     END_FUNCTION,
+    MASTER_HEADER,
     OK,
     OTHER_DAEMON,
     REFUSED,
@@ -129,7 +130,7 @@ class NodeServer:
             status, body = await self._serve(request)
         except _Refusal as err:
             status, body = err.status, failure(errors.RemoteError(str(err)))
-        except errors.RemoteError as err:
+        except (errors.RemoteError, errors.NotMasterError) as err:
             status, body = REFUSED, failure(err)
         except UnknownFunction as err:
             status, body = UNKNOWN, failure(errors.RemoteError(str(err)))
@@ -163,6 +164,7 @@ class NodeServer:
             if len(key) > _KEY_LIMIT:
                 raise _Refusal(BAD_REQUEST, f"cannot begin {name}: key is longer than {_KEY_LIMIT} characters")
             seconds = _seconds(headers.get(WAIT_HEADER, f"{Times().first:g}"))
+            self._access.check_master(headers.get(MASTER_HEADER, ""))
             function = self._functions.begin(name, body, key)
         answer = await self._functions.wait(function, seconds)
         if answer is None:

@@ -127,6 +127,36 @@ class MasterInfo(Record):
     netmask: int = param(doc="Prefix length of the cluster address")
 
 
+class MasterTerm(Record):
+    """A mastership: see `ganeti.mastership`."""
+
+    term: int = param(doc="Which, in order; 0 for the one before any failover")
+    master: NodeName | None = param(default=None, doc="Master node, none when the node has heard of no failover")
+
+
+class MasterVote(Record, omit_none=True, keep_unknown=True):
+    """Whom a node takes for the master, and how new its copies are; only candidates have some."""
+
+    master: NodeName = param(doc="Master node")
+    term: int = param(default=0, doc="Since which term")
+    behind: Sequence[NodeName] = param(factory=tuple, doc="Candidates that miss what that master acknowledged")
+    config_term: int | None = param(default=None, doc="Term of the master that wrote the configuration here")
+    config_serial: int | None = param(default=None, doc="Serial number of the configuration here")
+    job_serial: int | None = param(default=None, doc="Number of the newest job here")
+    serving: bool = param(default=False, doc="Whether the master daemon runs here")
+
+
+class QueueCopy(Record):
+    """What one replica of the job queue has that another has not; names are relative to the queue directory."""
+
+    files: Sequence[tuple[str, str]] = param(doc="Job files in the queue, with their content")
+    archived: Sequence[tuple[str, str]] = param(doc="Jobs of the other's queue that are archived here")
+    names: Sequence[str] = param(doc="All job files in the queue here")
+    serial: int = param(doc="Number of the newest job here")
+    drained: bool = param(doc="Whether the queue is drained here")
+    more: bool = param(doc="Whether there is more, for another call")
+
+
 class FileInfo(Record, omit_none=True):
     """What is known of a file; only `exists` when it does not exist."""
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from ganeti import errors
 from ganeti.clock import Clock
+from ganeti.mastership import Mastership
 from ganeti.model.scalars import NodeName
 from ganeti.procedure import Procedure
 from ganeti.rpc.result import Failure, NodeResult, Phase
@@ -95,6 +96,8 @@ class NodeRpc:
         self._daemons: dict[NodeName, str] = {}
         #: the last answer of each node to each steady call: as it came, and read
         self._last: dict[tuple[NodeName, str], tuple[object, Any]] = {}
+        self._master = ""
+        self._deposed: Callable[[errors.NotMasterError], None] = lambda error: None
         #: calls made since the beginning, by name
         self.calls: Counter[str] = Counter()
         #: calls that failed, by name and how far they got
@@ -103,6 +106,11 @@ class NodeRpc:
         #: who let the last request wait in vain, and who of them for as long as a change would have waited
         self._unheard: set[NodeName] = set()
         self._silent: set[NodeName] = set()
+
+    def speak_as(self, master: Mastership, deposed: Callable[[errors.NotMasterError], None]) -> None:
+        """Make all calls in the name of the master; `deposed` is called when a node knows of a newer one."""
+        self._master = master.header
+        self._deposed = deposed
 
     async def call(self, node: Target, proc: Procedure[P, R], *args: P.args, **kwargs: P.kwargs) -> NodeResult[R]:
         """Call one node.
@@ -165,7 +173,7 @@ class NodeRpc:
         await self._transport.close()
 
     def _encode(self, proc: Procedure[..., Any], arguments: list[Any]) -> Call:
-        return Call(proc.name, json.dumps_bytes(arguments), proc.timeout, self._cluster_uuid)
+        return Call(proc.name, json.dumps_bytes(arguments), proc.timeout, self._cluster_uuid, self._master)
 
     async def _call(
         self, node: Target, proc: Procedure[..., R], call: Call, times: Times | None = None
@@ -244,6 +252,8 @@ class NodeRpc:
         if failure is not None:
             self.failures[call.name, failure.phase] += 1
             log.info("call %s to node %s: %s: %s", call.name, node.name, failure.phase, failure.message)
+            if failure.phase is Phase.REFUSED and isinstance(failure.error, errors.NotMasterError):
+                self._deposed(failure.error)
         return NodeResult(node.name, value, failure)
 
 

@@ -28,8 +28,11 @@ from ganeti.rpc.answers import (
     HvParams,
     InstanceFigures,
     MasterInfo,
+    MasterTerm,
+    MasterVote,
     NodeInfo,
     OsDiagnosis,
+    QueueCopy,
     ReasonTrail,
     StorageRef,
 )
@@ -190,6 +193,12 @@ def jobqueue_archived() -> Sequence[tuple[int, int]]:
 
 
 @procedure(timeout=NORMAL)
+def jobqueue_read(known: Mapping[str, str]) -> QueueCopy:
+    """Return what the queue here has that a candidate with these job files (digests by bare name) has not."""
+    raise NotImplementedError
+
+
+@procedure(timeout=NORMAL)
 def jobqueue_purge() -> None:
     """Remove all job files and archived jobs."""
     raise NotImplementedError
@@ -207,6 +216,36 @@ def jobqueue_set_drain_flag(flag: bool) -> None:
 @procedure(timeout=URGENT, inline=True)
 def master_node_name() -> NodeName:
     """Return the name of the node this one takes for the master."""
+    raise NotImplementedError
+
+
+@procedure(timeout=URGENT)
+def master_vote() -> MasterVote:
+    """Return whom this node takes for the master, and how new its own copies are."""
+    raise NotImplementedError
+
+
+@procedure(timeout=URGENT, inline=True)
+def master_promise(term: int, master: NodeName, held_by: Sequence[NodeName]) -> MasterTerm:
+    """Follow a new master from now on, if the one before is in `held_by`; return whom this node follows then."""
+    raise NotImplementedError
+
+
+@procedure(timeout=URGENT, inline=True)
+def master_release(promise: MasterTerm, before: MasterTerm) -> None:
+    """Take back a promise whose master did not get enough of them, if the node still holds it."""
+    raise NotImplementedError
+
+
+@procedure(timeout=URGENT, inline=True)
+def master_behind(names: Sequence[NodeName]) -> None:
+    """Remember which master candidates miss changes that the master has acknowledged."""
+    raise NotImplementedError
+
+
+@procedure(timeout=NORMAL)
+def master_read_config() -> str:
+    """Return the node's copy of the configuration."""
     raise NotImplementedError
 
 

@@ -9,6 +9,8 @@ that hangs shows within seconds whatever the call's own time limit.
 A call may reach the node twice when a connection breaks.  Its key (`X-Ganeti-Call`)
 makes it run once; a repeated request also names the incarnation of the daemon it was
 first sent to (`X-Ganeti-Daemon`), because a restarted daemon does not know the key.
+The master's calls name it and its term (`X-Ganeti-Master`): a node that knows of a
+newer master refuses them (`ganeti.mastership`).
 
 A call that may be abandoned is ended with `POST /EndFunction [key]` when nobody waits for
 it any more.
@@ -34,6 +36,7 @@ CLUSTER_HEADER = "X-Ganeti-Cluster"
 CALL_HEADER = "X-Ganeti-Call"
 WAIT_HEADER = "X-Ganeti-Wait"
 DAEMON_HEADER = "X-Ganeti-Daemon"
+MASTER_HEADER = "X-Ganeti-Master"
 
 WAIT_FUNCTION = "WaitForFunction"
 END_FUNCTION = "EndFunction"
@@ -124,6 +127,8 @@ class Call(NamedTuple):
     #: upper bound in seconds for the whole call
     limit: float
     cluster_uuid: str
+    #: in whose name the call is made (`ganeti.mastership`), "" for no master's
+    master: str = ""
 
 
 Step = Request | Pause
@@ -141,6 +146,8 @@ def start_request(call: Call, key: str, wait: float, timeout: float, daemon: str
     headers = [f"{CALL_HEADER}: {key}", f"{WAIT_HEADER}: {wait:g}"]
     if call.cluster_uuid:
         headers.append(f"{CLUSTER_HEADER}: {call.cluster_uuid}")
+    if call.master:
+        headers.append(f"{MASTER_HEADER}: {call.master}")
     if daemon:
         headers.append(f"{DAEMON_HEADER}: {daemon}")
     return Request(f"/{call.name}", tuple(headers), call.body, timeout)

@@ -26,6 +26,7 @@ from ganeti.rpc.transport import (
     CLUSTER_HEADER,
     DAEMON_HEADER,
     END_FUNCTION,
+    MASTER_HEADER,
     OK,
     OTHER_DAEMON,
     REFUSED,
@@ -115,6 +116,10 @@ class SimNode:
             return Waiting(function, seconds) if function else self._refuse(UNKNOWN, f"{call_id} is not known")
         if name not in self._table:
             return self._refuse(UNKNOWN, f"{name} is not known")
+        try:
+            self._access.check_master(headers.get(MASTER_HEADER, ""))
+        except errors.NotMasterError as err:
+            return Response(REFUSED, self.incarnation, json.dumps_bytes([False, errors.to_wire(err)]))
         return Waiting(self._begin(name, request.body, headers[CALL_HEADER]), float(headers[WAIT_HEADER]))
 
     def answer(self, function: Function) -> Response:

@@ -15,6 +15,9 @@ class Cluster(TrackedObject):
 
     cluster_name: HostName = param(doc="Name, resolves to the address of the master")
     master_node: Uuid = param(doc="Node that is master, by uuid")
+    master_term: int | None = param(
+        default=None, doc="Term of the master that wrote this (`ganeti.mastership`), none before the first failover"
+    )
     master_ip: IPAddress = param(doc="Address that moves with the master")
     master_netdev: str = param(doc="Interface that carries it")
     master_netmask: int = param(default=32, doc="Prefix length of it")

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ganeti import errors
 from ganeti.noded.context import NodeContext
 from ganeti.paths import Paths
+from ganeti.rpc.answers import QueueCopy
 from ganeti.utils import files as disk
 from ganeti.utils.digest import short_digest
 from ganeti.utils.numbers import Run, runs_of
 
 _FILE_MODE = 0o640
 _DIR_MODE = 0o750
+#: characters in one answer that copies job files
+_COPY_LIMIT = 16 * 1024 * 1024
 _JOB = re.compile(r"(?:archive/\d{1,14}/)?job-\d{1,18}", re.ASCII)
 
 
@@ -64,6 +67,31 @@ class JobQueueReplica:
         """Return which jobs are in the archive, as runs of numbers."""
         names = (name for directory in _subdirectories(self._node.paths.archive_dir) for name in _names(directory))
         return runs_of(int(name.removeprefix("job-")) for name in names if _JOB.fullmatch(name))
+    def jobqueue_read(self, known: Mapping[str, str]) -> QueueCopy:
+        """Return what is here and not among the job files of another candidate, given with their digests."""
+        paths = self._node.paths
+        names = sorted((name for name in _names(paths.queue_dir) if _JOB.fullmatch(name)), key=job_number)
+        files: list[tuple[str, str]] = []
+        archived: list[tuple[str, str]] = []
+        room = _COPY_LIMIT
+        for name in names:
+            if room > 0 and (text := _text_of(os.path.join(paths.queue_dir, name))) is not None:
+                if known.get(name) != short_digest(text.encode()):
+                    files.append((name, text))
+                    room -= len(text)
+        for name in sorted(known.keys() - set(names), key=job_number):
+            path = paths.archived_job_file(job_number(name))
+            if room > 0 and (text := _text_of(path)) is not None:
+                archived.append((os.path.relpath(path, paths.queue_dir), text))
+                room -= len(text)
+        return QueueCopy(
+            files=files,
+            archived=archived,
+            names=names,
+            serial=newest_job(paths),
+            drained=os.path.exists(paths.queue_drain),
+            more=room <= 0,
+        )
 
     def jobqueue_purge(self) -> None:
         """Remove all job files and archived jobs; serial and drain flag stay."""
@@ -81,6 +109,28 @@ class JobQueueReplica:
             disk.write_file(paths.queue_drain, b"", mode=_FILE_MODE)
         else:
             disk.remove_file(paths.queue_drain, missing_ok=True)
+
+
+def newest_job(paths: Paths) -> int:
+    """Return the number of the newest job of which there is a sign here; 0 for none."""
+    numbers = [job_number(name) for name in _names(paths.queue_dir) if _JOB.fullmatch(name)]
+    text = _text_of(paths.queue_serial) or ""
+    if text.strip().isdecimal():
+        numbers.append(int(text))
+    return max(numbers, default=0)
+
+
+def job_number(name: str) -> int:
+    """Return the number in the name of a job file."""
+    return int(os.path.basename(name).removeprefix("job-"))
+
+
+def _text_of(path: str) -> str | None:
+    """Return what a file holds, None when there is none that can be read."""
+    try:
+        return disk.read_file(path).decode()
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _local_name(paths: Paths, name: str) -> str:

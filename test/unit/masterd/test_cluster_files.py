@@ -12,6 +12,7 @@ import pytest
 from ganeti import errors
 from ganeti.masterd.cluster_files import Where, cluster_files
 from ganeti.masterd.distribute import Distribution
+from ganeti.masterd.fence import Fence
 from ganeti.masterd.storage_choice import default_storage, storage_of
 from ganeti.masterd.tags import find, tags_of
 from ganeti.model.enums import DiskTemplate, HypervisorName, StorageType, TagKind
@@ -68,7 +69,7 @@ def cluster(sim_directory: str) -> Iterator[SimCluster]:
 def send(cluster: SimCluster) -> Sequence[str]:
     async def act() -> Sequence[str]:
         config = (await cluster.local_node().load_config()).current
-        distribution = Distribution(cluster.rpc(0, config), cluster.nodes[0].paths, cluster.clock)
+        distribution = Distribution(cluster.rpc(0, config), cluster.nodes[0].paths, cluster.clock, Fence())
         return await distribution.send_files(config.cluster, list(config.nodes.values()))
 
     return cluster.work(act)

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 
 from ganeti.masterd.distribute import Distribution
+from ganeti.masterd.fence import Fence
 from ganeti.model.objects.node import Node
 from ganeti.noded.backend.jobqueue import JobQueueReplica
 from ganeti.noded.backend.uploads import Uploads
@@ -83,7 +84,7 @@ def test_a_candidate_that_comes_back_is_sent_only_what_differs(paths):
     queue = [(master.paths.job_file(n), text) for n, text in ((1, b"same"), (2, b"new"), (4, b"more"))]
     node = build.make_node(2)
 
-    distribution = Distribution(line, master.paths, ManualClock())
+    distribution = Distribution(line, master.paths, ManualClock(), Fence())
     distribution.connect(lambda: ([node], [node]), Queue(queue))
     asyncio.run(distribution.begin())
 
@@ -101,7 +102,7 @@ def test_a_candidate_that_missed_a_change_is_left_alone_until_it_is_caught_up(pa
     node = build.make_node(2)
 
     async def story() -> None:
-        distribution = Distribution(line, master.paths, ManualClock())
+        distribution = Distribution(line, master.paths, ManualClock(), Fence())
         distribution.connect(lambda: ([node], [node]), Queue(queue))
         for number in (1, 2, 3):
             # the second change is lost; the third arrives nowhere, for nobody would know what is missing
@@ -140,7 +141,7 @@ class Slow:
 
 def test_a_change_of_the_configuration_waits_for_no_candidate_that_is_behind(paths):
     line, node = Slow(), build.make_node(2)
-    distribution = Distribution(line, make_node(paths).paths, ManualClock())
+    distribution = Distribution(line, make_node(paths).paths, ManualClock(), Fence())
     distribution.connect(lambda: ([node], [node]), None)
 
     async def story() -> None:
@@ -158,7 +159,7 @@ def test_a_change_of_the_configuration_waits_for_no_candidate_that_is_behind(pat
 
 def test_an_older_configuration_that_arrives_late_leaves_nobody_with_it(paths):
     line, node = Slow(), build.make_node(2)
-    distribution = Distribution(line, make_node(paths).paths, ManualClock())
+    distribution = Distribution(line, make_node(paths).paths, ManualClock(), Fence())
     distribution.connect(lambda: ([node], [node]), None)
 
     async def story() -> None:
@@ -179,7 +180,7 @@ def test_an_older_configuration_that_arrives_late_leaves_nobody_with_it(paths):
 
 def test_the_master_itself_is_caught_up_when_its_node_daemon_did_not_answer(paths):
     line, master, node = Slow(), build.make_node(0, name=paths.hostname), build.make_node(2)
-    distribution = Distribution(line, make_node(paths).paths, ManualClock())
+    distribution = Distribution(line, make_node(paths).paths, ManualClock(), Fence())
     distribution.connect(lambda: ([master, node], [node]), None)
 
     async def story() -> None:
@@ -197,7 +198,7 @@ def test_a_candidate_that_is_caught_up_learns_that_the_queue_is_drained(paths):
     master, other = make_node(paths), make_node(paths.for_node("node2.example.com"))
     line, node = Line(JobQueueReplica(other)), build.make_node(2)
 
-    distribution = Distribution(line, master.paths, ManualClock())
+    distribution = Distribution(line, master.paths, ManualClock(), Fence())
     distribution.connect(lambda: ([node], [node]), Queue([]))
     files.ensure_dir(master.paths.queue_dir, 0o750)
     files.write_file(master.paths.queue_drain, b"")

@@ -21,6 +21,8 @@ from ganeti.model.objects.configdata import ConfigData
 from ganeti.model.objects.disk import Disk, DrbdId, disk_nodes, drbd_id
 from ganeti.schema import Record, fields_of
 
+# Not written before there is something to say.
+OUR_OWN = {"master_term"}
 SPEC = os.path.join(os.path.dirname(__file__), "../../data/spec/config_schema.json")
 MODULES = (cluster, configdata, disk, filter, instance, messages, network, nic, node, nodegroup)
 CLASSES = {
@@ -62,7 +64,7 @@ def test_every_slot_of_the_specification_is_a_field(name, slot):
 def test_no_field_is_unknown_to_the_specification(name):
     known = {slot for owner, slot in [*slots(), *OWN] if owner == name}
 
-    assert {field.wire for field in fields_of(CLASSES[name])} <= known
+    assert {field.wire for field in fields_of(CLASSES[name])} - OUR_OWN <= known
 
 
 def config_data():

@@ -22,7 +22,10 @@ def test_every_call_has_a_wire_form(procedure: Procedure[..., object]) -> None:
 
 
 # Calls the specification does not know.
-OUR_OWN = {"config_copy", "edit_file_single", "jobqueue_archived", "jobqueue_digests"}
+OUR_OWN = {
+    *("config_copy", "edit_file_single", "jobqueue_archived", "jobqueue_digests", "jobqueue_read"),
+    *("master_vote", "master_promise", "master_release", "master_behind", "master_read_config"),
+}
 SPECIFIED = {name: p for name, p in TABLE.items() if name not in OUR_OWN}
 
 # What goes over the wire differs on purpose: batches, and records built from what the caller passes.
