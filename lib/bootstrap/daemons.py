@@ -31,6 +31,14 @@ def start(paths: Paths, daemon: str, *args: str) -> None:
     _daemon_util(paths, "start", daemon, *args)
 
 
+def start_master(paths: Paths) -> None:
+    """Start those daemons of the master that do not run.
+
+    Raises EnvironmentFailure with what went wrong.
+    """
+    _daemon_util(paths, "start-master")
+
+
 def stop(paths: Paths, daemon: str) -> None:
     """Stop a daemon if it runs, and wait for its end.
 
@@ -93,5 +101,5 @@ def _daemon_util(paths: Paths, *args: str) -> None:
     result = process.run([program, *args], env=env, timeout=START_TIMEOUT)
     if result.failed:
         raise errors.EnvironmentFailure(
-            f"cannot {args[0]} {args[1]} on {paths.hostname}: {result.output.strip() or result.reason}"
+            f"cannot {' '.join(args[:2])} on {paths.hostname}: {result.output.strip() or result.reason}"
         )

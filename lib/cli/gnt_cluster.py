@@ -113,6 +113,37 @@ PROGRAM = Program(
             options=(*JOB, "yes-do-it#2"),
         ),
         Command(
+            "master-failover",
+            "ganeti.cli.cluster.failover:master_failover",
+            "Make this node the master, after the old one was lost or to free it for repair.",
+            "gnt-cluster master-failover",
+            detail="Run it on a master candidate. More than half of the nodes that are not marked offline have to"
+            " answer and to agree. Configuration and jobs are fetched from whoever has the newest, so that no"
+            " change is lost that was acknowledged. May be repeated when it was interrupted; on the master that"
+            " serves it does nothing. In a cluster of two nodes whose master is dead, and wherever most nodes"
+            " are gone, --no-voting goes on without a majority: first make sure that the old master is off.",
+            options=("no-voting", "yes-do-it#2", "ignore-offline-nodes"),
+        ),
+        Command(
+            "master-ping",
+            "ganeti.cli.cluster.failover:master_ping",
+            "Tell by the exit code whether the master daemon answers on this node.",
+            "gnt-cluster master-ping",
+        ),
+        Command(
+            "activate-master-ip",
+            "ganeti.cli.cluster.failover:activate_master_ip",
+            "Put the address of the cluster on the master.",
+            "gnt-cluster activate-master-ip",
+        ),
+        Command(
+            "deactivate-master-ip",
+            "ganeti.cli.cluster.failover:deactivate_master_ip",
+            "Take the address of the cluster off the master.",
+            "gnt-cluster deactivate-master-ip --yes",
+            options=("yes",),
+        ),
+        Command(
             "command",
             "ganeti.cli.cluster.remote:command",
             "Run a command on all nodes.",

@@ -22,7 +22,6 @@ from typing import NamedTuple
 
 from ganeti import _autoconf, errors, ssconf
 from ganeti.clock import Clock, SystemClock
-from ganeti.mastership import Mastership
 from ganeti.masterd import voting
 from ganeti.masterd.cmdlib.cluster import master_ip
 from ganeti.masterd.cmdlib.registry import UNITS
@@ -46,6 +45,7 @@ from ganeti.masterd.processor import Processor
 from ganeti.masterd.queries import Queries
 from ganeti.masterd.services import Services
 from ganeti.masterd.watcher import WatcherPause
+from ganeti.mastership import Mastership
 from ganeti.model.objects.node import Node
 from ganeti.model.scalars import NodeName
 from ganeti.paths import Paths
@@ -208,6 +208,12 @@ async def check_mastership(node: LocalNode, config: Config, rpc: NodeRpc, *, vot
     me = NodeName(node.paths.hostname)
     if config.master.name != me:
         raise NotMaster(f"the configuration names {config.master.name} as the master, this is {me}")
+    uuid = ssconf.read_ssconf(node.paths, "cluster_uuid")
+    if config.cluster.uuid != uuid:
+        raise NotMaster(
+            f"the configuration is of cluster {config.cluster.cluster_name} ({config.cluster.uuid}), this node belongs"
+            f" to {uuid}; put back the one of this cluster, every master candidate has a copy"
+        )
     if vote:
         others = [Address(NodeName(n.name), n.primary_ip) for n in config.online_nodes() if n.name != me]
         standing = voting.Standing(config.cluster.master_term or 0, config.serial_no)

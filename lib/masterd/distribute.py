@@ -85,6 +85,10 @@ class Distribution:
         self._ssconf_there: dict[NodeName, Mapping[str, str]] = {}
         self._queue: WholeQueue | None = None
         self.behind: dict[NodeName, set[str]] = {}
+        #: which candidates each node was last told to be behind
+        self._told: dict[NodeName, list[NodeName]] = {}
+        self._untold: set[NodeName] = set()
+        self._telling = asyncio.Lock()
         #: (what, node) that is on its way
         self._under_way: set[tuple[str, NodeName]] = set()
 
@@ -102,6 +106,7 @@ class Distribution:
         """
         before, self._config = self._config, _ConfigText(serial, data, parts)
         await self._send_config(self._up_to_date("config", candidates), before if parts else None)
+        await self._tell_behind()
         await self._fence.pass_through()
 
     async def ssconf(self, values: Mapping[str, str], nodes: Sequence[Node]) -> None:
@@ -117,6 +122,7 @@ class Distribution:
         batch = [(self._paths.virtualize(name), data.decode()) for name, data in files]
         answers = await self._rpc.call_many(self._up_to_date("queue", self._candidates()), p.jobqueue_update, batch)
         self._note_misses("queue", answers)
+        await self._tell_behind()
         await self._fence.pass_through()
 
     async def rename(self, pairs: Sequence[tuple[str, str]]) -> None:
@@ -124,6 +130,7 @@ class Distribution:
         renamed = [(self._paths.virtualize(old), self._paths.virtualize(new)) for old, new in pairs]
         answers = await self._rpc.call_many(self._up_to_date("queue", self._candidates()), p.jobqueue_rename, renamed)
         self._note_misses("queue", answers)
+        await self._tell_behind()
         await self._fence.pass_through()
 
     async def purge(self) -> None:
@@ -136,6 +143,7 @@ class Distribution:
             self._up_to_date("queue", self._candidates()), p.jobqueue_set_drain_flag, drained
         )
         self._note_misses("queue", answers)
+        await self._tell_behind()
         await self._fence.pass_through()
 
     # --- for a node that joins or changes its role ------------------------------------
@@ -143,6 +151,7 @@ class Distribution:
     async def begin(self) -> None:
         """Give the candidates the whole queue: nobody knows what they missed before this daemon began."""
         await self._send_queue(self._candidates())
+        await self._tell_behind(everybody=True)
 
     async def bring_up_to_date(self, node: Node) -> None:
         """Give one node everything its role asks for, now."""
@@ -189,11 +198,12 @@ class Distribution:
             await self._clock.sleep(CATCH_UP_EVERY)
             # Who follows another master says so, even when there is nothing to be sent.
             await self._rpc.call_many(self._candidates(), p.version)
-            if self.behind:
-                try:
+            try:
+                if self.behind:
                     await self.catch_up()
-                except Exception:
-                    log.exception("cannot catch up %s", ", ".join(self.behind))
+                await self._tell_behind(again=True)
+            except Exception:
+                log.exception("cannot catch up %s", ", ".join(self.behind))
 
     async def catch_up(self) -> None:
         """Try once more to give every node that is behind what it misses."""
@@ -212,6 +222,25 @@ class Distribution:
             if name not in is_candidate:
                 self._done(name, "config")
                 self._done(name, "queue")
+
+    async def _tell_behind(self, *, everybody: bool = False, again: bool = False) -> None:
+        """Have all nodes remember which candidates miss something: those must not become the master like that.
+
+        Done before a change is acknowledged that a candidate did not get.  Nodes that
+        do not answer are told `again` later: they hold up nothing here.
+        """
+        async with self._telling:
+            online, candidates = self._peers()
+            names = sorted(node.name for node in candidates if self.behind.get(node.name, set()) & _OF_CANDIDATES)
+            asked = [
+                node
+                for node in self._without_me(online)
+                if everybody or self._told.get(node.name, []) != names or (again and node.name in self._untold)
+            ]
+            answers = await self._rpc.call_many(asked, p.master_behind, names)
+            for name, answer in answers.items():
+                self._told[name] = names
+                (self._untold.discard if answer.ok else self._untold.add)(name)
 
     def _candidates(self) -> Sequence[Node]:
         return self._peers()[1]
@@ -409,3 +438,5 @@ def _divided(nodes: Sequence[Node], there: dict[NodeName, T], before: T | None) 
 
 
 _WHAT = ("config", "ssconf", "queue")
+#: what a candidate needs to become the master
+_OF_CANDIDATES = frozenset({"config", "queue"})

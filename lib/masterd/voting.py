@@ -79,9 +79,7 @@ def objection(me: NodeName, standing: Standing, votes: Mapping[NodeName, MasterV
     return ""
 
 
-async def ask(
-    rpc: NodeRpc, me: NodeName, nodes: Sequence[Address], clock: Clock, standing: Standing
-) -> Outcome:
+async def ask(rpc: NodeRpc, me: NodeName, nodes: Sequence[Address], clock: Clock, standing: Standing) -> Outcome:
     """Ask the other `nodes` until the outcome is clear; this node votes for itself."""
     outcome = Outcome(True)
     for attempt in range(TRIES):
@@ -94,9 +92,7 @@ async def ask(
     return outcome
 
 
-async def _ask_once(
-    rpc: NodeRpc, me: NodeName, nodes: Sequence[Address], clock: Clock, standing: Standing
-) -> Outcome:
+async def _ask_once(rpc: NodeRpc, me: NodeName, nodes: Sequence[Address], clock: Clock, standing: Standing) -> Outcome:
     """Return soon after this node is elected whatever the rest say: a node that hangs holds up nobody then."""
     votes: dict[NodeName, MasterVote | None] = dict.fromkeys((node.name for node in nodes), None)
     failures: list[str] = []

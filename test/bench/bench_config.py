@@ -21,6 +21,7 @@ from ganeti.clock import SystemClock
 from ganeti.masterd.config.initial import config_text
 from ganeti.masterd.config.store import ConfigStore
 from ganeti.masterd.distribute import Distribution
+from ganeti.masterd.fence import Fence
 from ganeti.model.objects.node import Node
 from ganeti.model.scalars import NodeName
 from ganeti.noded.backend.uploads import Uploads
@@ -105,7 +106,7 @@ def bench(instances: int) -> Figures:
 
 async def _changes(paths: Paths, network: Encoder) -> tuple[list[float], float]:
     store = await ConfigStore.load(paths, SystemClock())
-    distribution = Distribution(network, paths, SystemClock())  # type: ignore[arg-type]  # only what is asked of it
+    distribution = Distribution(network, paths, SystemClock(), Fence())  # type: ignore[arg-type]  # only what is asked of it
     store.connect(distribution)
     uuids = list(store.current.instances)
     latencies = []

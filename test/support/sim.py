@@ -131,6 +131,8 @@ class SimCluster:
         self.time = SimTime()
         self.clock = SimClock(self.time)
         self._shuffled = shuffled
+        #: number of the node whose master daemon is to live next
+        self.master = 0
         paths = make_cluster_dir(directory, nodes)
         config = _first_config(nodes, nodes if candidates is None else candidates, settings or {})
         values = ssconf_values(config)
@@ -191,7 +193,7 @@ class SimCluster:
 
     def rpc(self, number: int, config: Config) -> NodeRpc:
         """Return what a node calls others with."""
-        transport = SimTransport(self.network, self.nodes[number].name, _digest(0))
+        transport = SimTransport(self.network, self.nodes[number].name, _digest(number))
         return NodeRpc(transport, self.clock, config.cluster.uuid)
 
     def _live(self, scenario: Callable[[Master], Awaitable[T]], point: CrashPoint, limit: float) -> T:
@@ -211,7 +213,7 @@ class SimCluster:
         return loop.live(self._serve(scenario))
 
     async def _serve(self, scenario: Callable[[Master], Awaitable[T]]) -> T:
-        node = self.local_node(disk=self.disk)
+        node = self.local_node(self.master, self.disk)
         config: ConfigStore = await node.load_config()
         daemon = self._daemon(node, config, NodeRpc(self.transport, self.clock, config.current.cluster.uuid))
         stop, ready = asyncio.Event(), asyncio.Event()
@@ -233,7 +235,12 @@ class SimCluster:
 
     def _transport(self, point: CrashPoint, die: Callable[[], None]) -> SimTransport:
         return SimTransport(
-            self.network, self.nodes[0].name, _digest(0), crash_at=point.request, crash_late=point.late, die=die
+            self.network,
+            self.nodes[self.master].name,
+            _digest(self.master),
+            crash_at=point.request,
+            crash_late=point.late,
+            die=die,
         )
 
 

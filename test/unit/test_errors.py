@@ -50,7 +50,8 @@ def test_every_class_belongs_to_one_family(name: str) -> None:
 
 
 def test_no_class_is_added_to_the_wire_without_the_specification() -> None:
-    ours = {"GenericError", "UserError", "StateError", "EnvironmentFailure", "Bug", "BlockDeviceError", "NotMasterError"}
+    ours = {"GenericError", "UserError", "StateError", "EnvironmentFailure", "Bug", "BlockDeviceError"}
+    ours.add("NotMasterError")
     client_side = {cls.__name__ for cls in _tree(errors.ProtocolError)}
 
     added = {cls.__name__ for cls in _tree(errors.GenericError)} - set(CLASSES) - ours - client_side

@@ -72,9 +72,10 @@ class Following:
             raise errors.ConfigurationError(f"cannot read {path} on {self._node.name}: {err}") from err
 
     def _config_age(self) -> tuple[int | None, int | None]:
-        """Return (term, serial) of the configuration here, None where there is none that can be read."""
+        """Return (term, serial) of the configuration here, None where none of this cluster can be read."""
+        own = ssconf.read_ssconf(self._node.paths, "cluster_uuid")
         with contextlib.suppress(OSError, errors.ParseError):
             match json.loads(files.read_file(self._node.paths.config_file)):
-                case {"serial_no": int(serial), "cluster": dict(cluster)}:
-                    return int(cluster.get("master_term") or 0), serial
+                case {"serial_no": int(serial), "cluster": {"uuid": str(uuid), **cluster}} if uuid == own:
+                    return int(str(cluster.get("master_term") or 0)), serial
         return None, None

@@ -67,6 +67,7 @@ class JobQueueReplica:
         """Return which jobs are in the archive, as runs of numbers."""
         names = (name for directory in _subdirectories(self._node.paths.archive_dir) for name in _names(directory))
         return runs_of(int(name.removeprefix("job-")) for name in names if _JOB.fullmatch(name))
+
     def jobqueue_read(self, known: Mapping[str, str]) -> QueueCopy:
         """Return what is here and not among the job files of another candidate, given with their digests."""
         paths = self._node.paths

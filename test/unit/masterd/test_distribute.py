@@ -10,6 +10,7 @@ from ganeti.model.objects.node import Node
 from ganeti.noded.backend.jobqueue import JobQueueReplica
 from ganeti.noded.backend.uploads import Uploads
 from ganeti.procedure import Procedure
+from ganeti.rpc import procedures as p
 from ganeti.rpc.result import Failure, NodeResult, Phase
 from ganeti.utils import files
 from test.support import config as build
@@ -25,8 +26,13 @@ class Line:
         self.written: list[str] = []
         self.cut = False
         self.tries = 0
+        #: who was said to be behind
+        self.told: list[list[str]] = []
 
     async def call(self, node: Node, procedure: Procedure, *args):
+        if procedure is p.master_behind:
+            self.told.append(args[0])
+            return NodeResult(node.name)
         self.tries += 1
         if self.cut:
             return NodeResult(node.name, None, Failure(Phase.UNREACHABLE, "nobody answers"))
@@ -65,7 +71,7 @@ def test_a_candidate_is_given_the_archived_jobs_it_missed_and_how_others_ended(p
     line.replica.jobqueue_update([(other.paths.virtualize(other.paths.archived_job_file(2)), "known")])
     line.written.clear()
 
-    distribution = Distribution(line, master.paths, ManualClock())
+    distribution = Distribution(line, master.paths, ManualClock(), Fence())
     archive = {1: b"ended", 2: b"known", 3: b"missed", 10_001: b"missed too"}
     distribution.connect(lambda: ([node], [node]), Queue([], archive))
     asyncio.run(distribution.begin())
@@ -111,6 +117,7 @@ def test_a_candidate_that_missed_a_change_is_left_alone_until_it_is_caught_up(pa
             await distribution.update(queue[-1:])
         assert distribution.behind == {node.name: {"queue"}}
         assert (line.tries, sorted(line.replica.jobqueue_digests())) == (2, ["job-1"])
+        assert line.told == [[node.name]]  # before the change was acknowledged
         await distribution.catch_up()
         assert distribution.behind == {}
 
@@ -132,6 +139,8 @@ class Slow:
         return False
 
     async def call_many(self, nodes: Sequence[Node], procedure: Procedure, *args):
+        if procedure is p.master_behind:
+            return {node.name: NodeResult(node.name) for node in nodes}
         failure = Failure(Phase.UNREACHABLE, "nobody answers") if self.fails else None
         self.sent += [str(args[-1] if procedure.name == "write_ssconf_files" else args[1]) for node in nodes]
         if nodes:
@@ -212,7 +221,7 @@ def test_a_candidate_that_is_caught_up_learns_that_the_queue_is_drained(paths):
 
 def test_a_node_that_has_the_last_ssconf_values_is_sent_what_is_new(paths):
     line, old, joined = Slow(), build.make_node(2), build.make_node(3)
-    distribution = Distribution(line, make_node(paths).paths, ManualClock())
+    distribution = Distribution(line, make_node(paths).paths, ManualClock(), Fence())
     distribution.connect(lambda: ([old, joined], []), None)
 
     async def story() -> None:
@@ -245,7 +254,7 @@ def test_a_candidate_is_sent_what_is_new_and_all_of_it_when_it_has_something_els
             )
             return NodeResult(node.name, answer)
 
-    distribution = Distribution(Wire(JobQueueReplica(other)), make_node(paths).paths, ManualClock())
+    distribution = Distribution(Wire(JobQueueReplica(other)), make_node(paths).paths, ManualClock(), Fence())
     distribution.connect(lambda: ([node], [node]), None)
     parts = [b"first,", b"second,", b"third"]
     texts = []

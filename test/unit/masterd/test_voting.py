@@ -79,7 +79,9 @@ def ask(cluster: SimCluster, number: int) -> voting.Outcome:
         config = (await cluster.local_node().load_config()).current
         me = cluster.nodes[number].name
         others = [Address(NodeName(n.name), n.primary_ip) for n in config.online_nodes() if n.name != me]
-        return await voting.ask(cluster.rpc(number, config), me, others, cluster.clock, voting.Standing(0, config.serial_no))
+        return await voting.ask(
+            cluster.rpc(number, config), me, others, cluster.clock, voting.Standing(0, config.serial_no)
+        )
 
     return cluster.work(act)
 
