@@ -106,7 +106,7 @@ class Failover:
         try:
             failover_votes.check_promises(promises, claim.wanted, voting=self._options.voting)
             await self._take_over(claim)
-        except (Exception, asyncio.CancelledError):
+        except (errors.GenericError, OSError, asyncio.CancelledError):
             await self._release(promises, claim.wanted)
             await self._go_on()
             raise

@@ -49,7 +49,7 @@ async def fetch_config(rpc: NodeRpc, paths: Paths, nodes: Mapping[NodeName, Addr
     """
     if copies.config == paths.hostname:
         return parse_config(files.read_file(paths.config_file), paths.config_file).config
-    answer = await rpc.call(nodes[copies.config], p.master_read_config)
+    answer = await rpc.call(nodes[copies.config], p.config_copy)
     text = answer.unwrap("fetch the configuration")
     return parse_config(text.encode(), f"of node {copies.config}").config
 

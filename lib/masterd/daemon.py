@@ -208,12 +208,6 @@ async def check_mastership(node: LocalNode, config: Config, rpc: NodeRpc, *, vot
     me = NodeName(node.paths.hostname)
     if config.master.name != me:
         raise NotMaster(f"the configuration names {config.master.name} as the master, this is {me}")
-    uuid = ssconf.read_ssconf(node.paths, "cluster_uuid")
-    if config.cluster.uuid != uuid:
-        raise NotMaster(
-            f"the configuration is of cluster {config.cluster.cluster_name} ({config.cluster.uuid}), this node belongs"
-            f" to {uuid}; put back the one of this cluster, every master candidate has a copy"
-        )
     if vote:
         others = [Address(NodeName(n.name), n.primary_ip) for n in config.online_nodes() if n.name != me]
         standing = voting.Standing(config.cluster.master_term or 0, config.serial_no)

@@ -243,12 +243,6 @@ def master_behind(names: Sequence[NodeName]) -> None:
     raise NotImplementedError
 
 
-@procedure(timeout=NORMAL)
-def master_read_config() -> str:
-    """Return the node's copy of the configuration."""
-    raise NotImplementedError
-
-
 @procedure(timeout=URGENT)
 def master_info() -> MasterInfo:
     """Return who this node takes for the master, and the cluster address."""

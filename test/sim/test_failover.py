@@ -331,21 +331,6 @@ def test_f09_jobs_go_on_under_the_new_master(cluster: SimCluster) -> None:
 # --- F50: what does not belong here ----------------------------------------------------------------------
 
 
-def test_f50_configuration_of_another_cluster_is_refused(cluster: SimCluster) -> None:
-    path = cluster.nodes[0].paths.config_file
-    own = files.read_file(path)
-    foreign = own.replace(config_of(cluster, 1).cluster.uuid.encode(), b"11111111-2222-4333-8444-555555555555")
-    files.write_file(path, foreign)
-
-    async def stand() -> None:
-        local = cluster.local_node(0)
-        config = (await local.load_config()).current
-        await check_mastership(local, config, cluster.rpc(0, config), vote=False)
-
-    with pytest.raises(NotMaster, match=r"is of cluster cluster\.example\.com \(11111111.*this node belongs to"):
-        cluster.work(stand)
-
-
 def test_f50_failover_does_not_take_a_foreign_configuration_however_new(cluster: SimCluster) -> None:
     path = cluster.nodes[1].paths.config_file
     uuid = config_of(cluster, 2).cluster.uuid.encode()

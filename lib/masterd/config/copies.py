@@ -32,6 +32,8 @@ class Copy(NamedTuple):
     serial: int = 0
     changed: float = 0.0
     problem: str = ""
+    #: of the master that wrote it: what a replaced one wrote is older, whatever its serial number
+    term: int = 0
 
     def __str__(self) -> str:
         if self.problem:
@@ -67,7 +69,7 @@ async def survey(paths: Paths, clock: Clock) -> list[Copy]:
         else Copy(name, problem=str(answer.failure))
         for name, answer in answers.items()
     ]
-    return sorted(copies, key=lambda copy: (bool(copy.problem), -copy.serial, copy.node))
+    return sorted(copies, key=lambda copy: (bool(copy.problem), -copy.term, -copy.serial, copy.node))
 
 
 def _judged(node: NodeName, text: bytes, uuid: str) -> Copy:
@@ -79,7 +81,8 @@ def _judged(node: NodeName, text: bytes, uuid: str) -> Copy:
         return Copy(node, text, problem=str(err))
     if config.cluster.uuid != uuid:
         return Copy(node, text, problem=f"it is of cluster {config.cluster.uuid}")
-    return Copy(node, text, config.serial_no, config.head.mtime or 0.0)
+    term = config.cluster.master_term or 0
+    return Copy(node, text, config.serial_no, config.head.mtime or 0.0, term=term)
 
 
 async def newest_known(paths: Paths, clock: Clock) -> str:

@@ -63,14 +63,6 @@ class Following:
         if known.behind != tuple(names):
             mastership.write(self._node.paths, known._replace(behind=tuple(names)))
 
-    def master_read_config(self) -> str:
-        """Return the copy of the configuration."""
-        path = self._node.paths.config_file
-        try:
-            return files.read_file(path).decode()
-        except (OSError, UnicodeDecodeError) as err:
-            raise errors.ConfigurationError(f"cannot read {path} on {self._node.name}: {err}") from err
-
     def _config_age(self) -> tuple[int | None, int | None]:
         """Return (term, serial) of the configuration here, None where none of this cluster can be read."""
         own = ssconf.read_ssconf(self._node.paths, "cluster_uuid")
