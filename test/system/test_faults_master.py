@@ -268,6 +268,7 @@ def test_f40_pool_of_candidates_is_kept_full_or_the_change_refused(cluster: Clus
     assert refused.exit_code == 1 and "--auto-promote" in refused.stderr, refused.output
     cluster.ok("gnt-node", "modify", "-C", "no", "--auto-promote", "node2")
     assert sum(of_node(cluster, node, "master_candidate") == ["Y"] for node in cluster.nodes) == 3
+    promoted = next(node for node in ("node4", "node5") if of_node(cluster, node, "role") == ["C"])
     power_off(cluster, "node3")
     cluster.ok("gnt-node", "modify", "--offline=yes", "--auto-promote", "node3")
 
@@ -277,8 +278,8 @@ def test_f40_pool_of_candidates_is_kept_full_or_the_change_refused(cluster: Clus
     for node in candidates:
         assert version(cluster, node) == version(cluster, "node1")
     power_off(cluster, "node1")
-    cluster.ok("gnt-cluster", "master-failover", node=candidates[0])
+    cluster.ok("gnt-cluster", "master-failover", node=promoted)
     power_on(cluster, "node1", "node3")
-    cluster.ok("gnt-node", "modify", "--offline=no", "node3", node=candidates[0])
-    cluster.ok("gnt-cluster", "modify", "--candidate-pool-size=10", node=candidates[0])
-    settle(cluster, candidates[0])
+    cluster.ok("gnt-node", "modify", "--offline=no", "node3", node=promoted)
+    cluster.ok("gnt-cluster", "modify", "--candidate-pool-size=10", node=promoted)
+    settle(cluster, promoted)
