@@ -254,6 +254,18 @@ def test_f07_failover_killed_half_way_is_run_again(cluster: Cluster) -> None:
     settle(cluster, "node2")
 
 
+@pytest.mark.usefixtures("healed")
+def test_failover_from_a_master_that_works_is_a_handover(cluster: Cluster) -> None:
+    cluster.ok("gnt-cluster", "add-tags", "before")
+
+    said = cluster.ok("gnt-cluster", "master-failover", node=3)
+
+    assert "node3 is the master now" in said
+    assert masters(cluster) == ["node3"] and cluster.pid(daemons.MASTERD, "node1") is None
+    assert "before" in cluster.ok("gnt-cluster", "list-tags", node=3)
+    until(lambda: version(cluster, "node1") == version(cluster, "node3"), "the old master is a candidate like others")
+
+
 # --- candidates ------------------------------------------------------------------------------------------
 
 
