@@ -206,6 +206,11 @@ class Paths(NamedTuple):
         return self._data(f"watcher.{group}.instance-status")
 
     @property
+    def hypervisor_list(self) -> str:
+        """Files that parameters of hypervisors name, as the master last told."""
+        return self._data("hypervisor-files")
+
+    @property
     def ssconf_dir(self) -> str:
         """Directory of the small files every node keeps about the cluster."""
         return self.data_dir
@@ -431,6 +436,11 @@ class Paths(NamedTuple):
     def restricted_commands_dir(self) -> str:
         """Commands the administrator allows to run by RPC."""
         return f"{self.config_dir}/restricted-commands"
+
+    @property
+    def admin_list(self) -> str:
+        """Files the administrator wants on all nodes."""
+        return f"{self.config_dir}/cluster-files"
 
     @property
     def etc_default(self) -> str:

@@ -41,7 +41,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "noded": _MODEL | {"rpc", "hypervisor", "storage"},
     "masterd": _MODEL | {"luxi", "rpc"},
     "rapi": _MODEL | {"luxi"},
-    "watcher": _CLIENT,
+    # stops instances of its own node when that is cut off from the cluster
+    "watcher": _CLIENT | {"hypervisor", "noded"},
     "bootstrap": _CLIENT | {"masterd"},
     "htools": _CLIENT,
     "cli": _CLIENT | {"bootstrap", "htools"},

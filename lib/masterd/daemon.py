@@ -118,7 +118,7 @@ class MasterDaemon:
         )
         pause = WatcherPause(rpc, paths, clock)
         self.queries.connect(self.queue, self.locks, pause)
-        self.distribution.connect(self._peers, store)
+        self.distribution.connect(self._peers, store, lambda: config.current)
         config.connect(self.distribution)
         self.monitor.connect(self.queue)
         config.watch(self.monitor.config_changed)

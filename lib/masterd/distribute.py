@@ -11,13 +11,14 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ganeti.clock import Clock
-from ganeti.masterd.cluster_files import ClusterFile, cluster_files
+from ganeti.masterd.cluster_files import Wanted, Where, cluster_files
+from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.fence import Fence
-from ganeti.model.objects.cluster import Cluster
+from ganeti.masterd.file_sender import FileSender, Sent
 from ganeti.model.objects.node import Node
 from ganeti.model.scalars import JobId, NodeName
 from ganeti.paths import Paths
@@ -25,7 +26,6 @@ from ganeti.rpc import procedures as p
 from ganeti.rpc.client import NodeRpc
 from ganeti.rpc.result import NodeResult
 from ganeti.utils.digest import short_digest
-from ganeti.utils.files import read_file
 from ganeti.utils.numbers import besides
 from ganeti.utils.pieces import checksum, pieces_of
 
@@ -36,7 +36,6 @@ T = TypeVar("T")
 #: seconds between tries to catch up nodes that missed something
 CATCH_UP_EVERY = 10.0
 CONFIG_MODE = 0o640
-_PERMISSIONS = 0o777
 
 #: job files sent in one call when a candidate gets the whole queue
 QUEUE_BATCH = 200
@@ -68,7 +67,7 @@ class _ConfigText(NamedTuple):
 class Distribution:
     """Sends files to nodes and remembers who is behind.
 
-    `behind` maps the node to what it misses: "config", "ssconf", "queue".
+    `behind` maps the node to what it misses: "config", "ssconf", "queue", "files".
     """
 
     def __init__(self, rpc: NodeRpc, paths: Paths, clock: Clock, fence: Fence) -> None:
@@ -84,6 +83,8 @@ class Distribution:
         #: the values each node has, for all we know
         self._ssconf_there: dict[NodeName, Mapping[str, str]] = {}
         self._queue: WholeQueue | None = None
+        self._current: Callable[[], Config] | None = None
+        self._sender = FileSender(rpc, paths)
         self.behind: dict[NodeName, set[str]] = {}
         #: which candidates each node was last told to be behind
         self._told: dict[NodeName, list[NodeName]] = {}
@@ -92,9 +93,10 @@ class Distribution:
         #: (what, node) that is on its way
         self._under_way: set[tuple[str, NodeName]] = set()
 
-    def connect(self, peers: Peers, queue: WholeQueue | None) -> None:
-        """Learn who the peers are and the queue that is sent to one that is behind."""
+    def connect(self, peers: Peers, queue: WholeQueue | None, current: Callable[[], Config] | None = None) -> None:
+        """Learn who the peers are, and the queue and configuration for one that is behind."""
         self._peers = peers
+        self._current = current
         self._queue = queue
 
     # --- for the config store ---------------------------------------------------------
@@ -153,42 +155,34 @@ class Distribution:
         await self._send_queue(self._candidates())
         await self._tell_behind(everybody=True)
 
-    async def bring_up_to_date(self, node: Node) -> None:
-        """Give one node everything its role asks for, now."""
+    async def bring_up_to_date(self, config: Config, node: Node, kinds: Collection[Where] = tuple(Where)) -> Sent:
+        """Give one node everything its role asks for, now; of the files those of some kinds."""
+        sent = await self.send_files(config, [node], kinds)
         await self._send_ssconf([node])
         if node.master_candidate:
             await self._send_config([node])
             await self._send_queue([node])
+        return sent
 
     # --- key files and the like, which change seldom --------------------------------------
 
-    def files(self, cluster: Cluster, ssconf_keys: Iterable[str] = ()) -> list[ClusterFile]:
+    def files(self, config: Config, ssconf_keys: Iterable[str] = ()) -> Wanted:
         """Return the files nodes are to hold alike, by the names all nodes understand."""
-        found = cluster_files(self._paths, cluster, ssconf_keys)
-        return [file._replace(path=self._paths.virtualize(file.path)) for file in found]
+        wanted = cluster_files(self._paths, config, ssconf_keys)
+        return wanted._replace(files=[file._replace(path=self._paths.virtualize(file.path)) for file in wanted.files])
 
-    async def send_files(self, cluster: Cluster, nodes: Sequence[Node]) -> list[str]:
-        """Copy the cluster's files from here to nodes; return what went wrong, as sentences."""
-        problems: list[str] = []
+    async def send_files(self, config: Config, nodes: Sequence[Node], kinds: Collection[Where] = tuple(Where)) -> Sent:
+        """Copy the cluster's files from here to nodes; those that are down get them when they are back."""
         others = self._without_me(nodes)
-        for file in cluster_files(self._paths, cluster, ()):
-            targets = [node for node in others if file.where.includes(node)]
-            if not file.sent or not targets:
-                continue
-            try:
-                data, mode = read_file(file.path), os.stat(file.path).st_mode & _PERMISSIONS
-            except OSError as err:
-                if not (file.optional and isinstance(err, FileNotFoundError)):
-                    problems.append(f"cannot read {file.path} on the master: {err.strerror}")
-                continue
-            name, text = self._paths.virtualize(file.path), data.decode(errors="surrogateescape")
-            answers = await self._rpc.call_many(targets, p.upload_file_single, name, text, mode)
-            problems += [
-                f"cannot copy {file.path} to node {node}: {answer.failure}"
-                for node, answer in answers.items()
-                if not answer.ok
-            ]
-        return problems
+        sent = await self._sender.send(config, others, kinds)
+        for node in others:
+            if node.name not in sent.missed:
+                self._done(NodeName(node.name), "files")
+        for name, why in sent.missed.items():
+            if config.node_named(name):  # not one that is just being added
+                log.warning("node %s misses files: %s", name, why)
+                self.behind.setdefault(name, set()).add("files")
+        return sent
 
     # --- catching up ------------------------------------------------------------------
 
@@ -217,6 +211,7 @@ class Distribution:
             self._send_ssconf(late["ssconf"]),
             self._send_config([n for n in late["config"] if n.name in is_candidate]),
             self._send_queue([n for n in late["queue"] if n.name in is_candidate]),
+            self._send_late_files(late["files"]),
         )
         for name in list(self.behind):
             if name not in is_candidate:
@@ -241,6 +236,10 @@ class Distribution:
             for name, answer in answers.items():
                 self._told[name] = names
                 (self._untold.discard if answer.ok else self._untold.add)(name)
+
+    async def _send_late_files(self, nodes: Sequence[Node]) -> None:
+        if nodes and self._current is not None:
+            await self.send_files(self._current(), nodes)
 
     def _candidates(self) -> Sequence[Node]:
         return self._peers()[1]
@@ -437,6 +436,6 @@ def _divided(nodes: Sequence[Node], there: dict[NodeName, T], before: T | None) 
     return knowing, [node for node in nodes if node not in knowing]
 
 
-_WHAT = ("config", "ssconf", "queue")
+_WHAT = ("config", "ssconf", "queue", "files")
 #: what a candidate needs to become the master
 _OF_CANDIDATES = frozenset({"config", "queue"})

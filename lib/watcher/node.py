@@ -15,7 +15,7 @@ from ganeti import _autoconf, errors, ssconf
 from ganeti.luxi.client import Client
 from ganeti.paths import Paths
 from ganeti.utils import process
-from ganeti.watcher import daemons, master, probes
+from ganeti.watcher import daemons, health, master, probes
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +68,16 @@ def keep_daemons(run: Run) -> None:
     daemons.look_after(run.node, run.role, run.now)
 
 
+def keep_health(run: Run) -> None:
+    """Stop what runs here if this node is marked offline and the cluster wants that."""
+    health.look_after(run.node)
+
+
 #: what is done on a node, in this order; what one step fails with keeps no other from being done
 STEPS: Sequence[Step] = (
     Step("run hooks", _everywhere, run_hooks),
     Step("look after daemons", _everywhere, keep_daemons),
+    Step("stop instances of an offline node", _everywhere, keep_health),
 )
 
 

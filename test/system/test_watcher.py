@@ -11,6 +11,7 @@ import pytest
 from ganeti.bootstrap import daemons
 from ganeti.luxi import methods
 from ganeti.utils import files, json, process
+from test.support import invariants
 from test.support.admin import add_diskless, job_status, of_instance, remove_all, submitted
 from test.support.cluster import Cluster, running_cluster
 from test.support.polling import until
@@ -153,6 +154,40 @@ def test_f22_a_daemon_that_hangs_is_restarted_once(cluster: Cluster, daemon: str
     assert after not in (None, before)
     assert watch(cluster, node="node2") == ""
     assert cluster.pid(daemon, "node2") == after
+
+
+def test_f25_a_node_marked_offline_stops_its_instances_if_it_is_to(cluster: Cluster) -> None:
+    for name in ("instance1", "instance2"):
+        add_diskless(cluster, name, "node2")
+    cluster.ok("gnt-cluster", "modify", "--maintain-node-health=yes")
+    assert watch(cluster, node="node2") == "" and watch(cluster, node="node1") == ""
+    cluster.ok("gnt-node", "modify", "-O", "yes", "node2")
+    cluster.kill(daemons.CONFD, "node1", signal.SIGTERM)
+
+    silent = watch(cluster, node="node2")
+    before = invariants.instances_on(cluster, "node2")
+    cluster.start(daemons.CONFD, "node1")
+    told = watch(cluster, node="node2")
+
+    assert "cannot tell whether this node is offline, what runs goes on: cannot get an answer" in silent
+    assert before == ["instance1", "instance2"] and invariants.instances_on(cluster, "node2") == []
+    assert "this node is marked offline: stopping instance instance1" in told
+    cluster.ok("gnt-node", "modify", "-O", "no", "node2")
+    cluster.ok("gnt-cluster", "modify", "--maintain-node-health=no")
+    watch(cluster)
+    assert of_instance(cluster, "instance1", "status") == ["running"]
+    remove_all(cluster)
+    invariants.check(cluster)
+
+
+def test_f25_a_node_marked_offline_goes_on_if_it_is_not_to(cluster: Cluster) -> None:
+    add_diskless(cluster, "instance1", "node2")
+    cluster.ok("gnt-node", "modify", "-O", "yes", "node2")
+
+    assert watch(cluster, node="node2") == ""
+
+    assert invariants.instances_on(cluster, "node2") == ["instance1"]
+    cluster.ok("gnt-node", "modify", "-O", "no", "node2")
 
 
 def test_a_pause_is_kept_unless_it_is_to_be_ignored(cluster: Cluster) -> None:

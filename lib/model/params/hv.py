@@ -66,6 +66,12 @@ HV_PARAMS: Mapping[HypervisorName, Table] = {
 #: what nodes must agree on: set for the cluster, never for an instance
 GLOBALS = frozenset({"migration_port", "migration_bandwidth", "migration_mode"})
 
+#: parameters that name a file: nodes must have it alike, or a guest that moves gets another password
+NAMING_FILES: Mapping[HypervisorName, Collection[str]] = {
+    HypervisorName.XEN_HVM: ("vnc_password_file",),
+    HypervisorName.KVM: ("vnc_password_file", "spice_password_file"),
+}
+
 #: parameters of former releases, dropped when a configuration is read
 REMOVED = frozenset({"xen_cmd"})
 

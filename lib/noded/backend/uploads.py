@@ -13,6 +13,7 @@ from ganeti.noded.context import NodeContext
 from ganeti.paths import Paths
 from ganeti.rpc.answers import FileInfo
 from ganeti.utils import files
+from ganeti.utils.file_list import read_list
 from ganeti.utils.pieces import checksum as digest_of
 from ganeti.utils.pieces import put_together
 
@@ -68,8 +69,9 @@ class Uploads:
         ssconf.write_ssconf(self._node.paths, values)
 
     def _allowed_path(self, file_name: str, mode: int) -> str:
-        path = self._node.paths.localize(file_name)
-        if path not in self._allowed:
+        paths = self._node.paths
+        path = paths.localize(file_name)
+        if path not in self._allowed and path not in _listed(paths):
             raise errors.ParameterError(f"cannot upload {file_name}: not one of the files the master may write")
         if mode & ~_PERMISSIONS:
             raise errors.ParameterError(f"cannot upload {file_name}: mode {mode:o} is more than permissions")
@@ -113,6 +115,9 @@ def allowed_files(paths: Paths) -> frozenset[str]:
         paths.hmac_key,
         paths.domain_secret,
         paths.master_ip_script,
+        paths.kvm_vif_script,
+        paths.admin_list,
+        paths.hypervisor_list,
     }
     extra = {path for driver in DRIVERS.values() for path in driver.ANCILLARY_FILES}
     # a virtual node shares /etc/hosts with the machine, and must leave it alone
@@ -120,8 +125,14 @@ def allowed_files(paths: Paths) -> frozenset[str]:
     return frozenset(own | extra | hosts)
 
 
+def _listed(paths: Paths) -> frozenset[str]:
+    """Return the files that lists the master sent before allow."""
+    lists = [read_list(paths, name) for name in (paths.admin_list, paths.hypervisor_list)]
+    return frozenset(file.path for listed in lists for file in listed)
+
+
 def _user_id(file_name: str, name: str | None) -> int:
-    if name is None:
+    if name is None or os.geteuid() != 0:  # nobody else can give files away
         return -1
     try:
         return pwd.getpwnam(name).pw_uid
@@ -130,7 +141,7 @@ def _user_id(file_name: str, name: str | None) -> int:
 
 
 def _group_id(file_name: str, name: str | None) -> int:
-    if name is None:
+    if name is None or os.geteuid() != 0:
         return -1
     try:
         return grp.getgrnam(name).gr_gid

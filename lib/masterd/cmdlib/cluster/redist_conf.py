@@ -21,12 +21,13 @@ class LUClusterRedistConf(LogicalUnit[OpClusterRedistConf, None]):
     async def execute(self, plan: None) -> None:
         services = self.services
         config = services.config.current
-        problems = await services.distribution.send_files(config.cluster, config.online_nodes())
+        sent = await services.distribution.send_files(config, config.online_nodes())
         await services.config.redistribute()
         await services.distribution.catch_up()
-        for node, missing in services.distribution.behind.items():
-            problems.append(f"node {node} misses {' and '.join(sorted(missing))}")
-        for problem in problems:
+        behind = {node: sorted(missing) for node, missing in services.distribution.behind.items()}
+        for node in behind:
+            self.warn(f"node {node} misses {' and '.join(behind[node])}", hint="it is caught up as soon as it answers")
+        for problem in sent.problems:
             self.warn(problem)
-        if problems:
-            raise errors.OpExecError(f"cannot bring all nodes up to date: {'; '.join(problems)}")
+        if sent.problems:
+            raise errors.OpExecError(f"cannot bring all nodes up to date: {'; '.join(sent.problems)}")

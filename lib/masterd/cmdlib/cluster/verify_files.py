@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ganeti.masterd.cluster_files import ClusterFile, Where
+from ganeti.masterd.cluster_files import ClusterFile
 from ganeti.masterd.cmdlib.cluster.findings import Finding
 from ganeti.model.enums import VerifyCode
 from ganeti.model.objects.node import Node
@@ -36,7 +36,7 @@ def _problems(file: ClusterFile, nodes: Sequence[Node], having: Mapping[NodeName
         yield f"file {path} is missing on {_names(missing)}"
     elif missing and len(missing) < len(belongs):
         yield f"file {path} is to be on all nodes or none, but is missing on {_names(missing)}"
-    if file.where is Where.CANDIDATES:
+    if file.exclusive:
         surplus = [name for name in having if name not in belongs]
         if surplus:
             yield f"file {path} should not be on {_names(surplus)}"

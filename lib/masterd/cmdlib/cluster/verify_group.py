@@ -120,7 +120,7 @@ class LUClusterVerifyGroup(LogicalUnit[OpClusterVerifyGroup, Subject]):
 
     async def _verify_nodes(self, config: Config, plan: Subject) -> list[Finding]:
         services, skip = self.services, self.op.skip_checks
-        files = services.distribution.files(config.cluster, ssconf_values(config))
+        files, misnamed = services.distribution.files(config, ssconf_values(config))
         common = verify_checks.checks_of_group(
             config, plan.group, [file.path for file in files], hvparams=VerifyCheck.HVPARAM_ASSESSMENT not in skip
         )
@@ -139,7 +139,9 @@ class LUClusterVerifyGroup(LogicalUnit[OpClusterVerifyGroup, Subject]):
                 findings += verify_nodes.judge_node(node, answer.unwrap("verify it"), asked)
             else:
                 findings.append(Finding(VerifyCode.ENODERPC, node.name, f"does not answer: {answer.failure}"))
+        findings += [Finding(VerifyCode.ECLUSTERFILECHECK, "", text) for text in misnamed]
         findings += await self._verify_files(config, plan, files, answers)
+        findings += await self._verify_copies(plan)
         findings += verify_os.judge_oses(_parsed(answers, "oslist", _oses))
         findings += await self._verify_instances(config, plan, answers)
         findings += await self._verify_orphans(config, plan)
@@ -169,6 +171,20 @@ class LUClusterVerifyGroup(LogicalUnit[OpClusterVerifyGroup, Subject]):
             await self.services.clock.sleep(FILE_PAUSE)
             everything = {**everything, **await self._ask(config, [(node, question) for node in nodes])}
         return found
+
+    async def _verify_copies(self, plan: Subject) -> list[Finding]:
+        """Name the nodes that miss what they were sent; not for what is just on its way."""
+        missing: dict[NodeName, Sequence[str]] = {}
+        for attempt in range(FILE_TRIES):
+            behind = self.services.distribution.behind
+            missing = {node.name: sorted(behind[node.name]) for node in plan.online if node.name in behind}
+            if not missing or attempt + 1 == FILE_TRIES:
+                break
+            await self.services.clock.sleep(FILE_PAUSE)
+        return [
+            Finding(VerifyCode.ENODEFILECHECK, name, f"is behind: it misses {' and '.join(what)} until it answers")
+            for name, what in missing.items()
+        ]
 
     async def _verify_orphans(self, config: Config, plan: Subject) -> list[Finding]:
         """Look twice for disks that belong to nobody: others come and go while we look."""

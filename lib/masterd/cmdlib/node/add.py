@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ganeti import errors
 from ganeti.errors import ECode
+from ganeti.masterd.cluster_files import Where
 from ganeti.masterd.cmdlib.base import HookRun, Locks, LogicalUnit
 from ganeti.masterd.cmdlib.node import joining, pool, roles
 from ganeti.masterd.cmdlib.node.common import hook_env, prerequisite, refuse_unsupported
@@ -20,6 +21,10 @@ from ganeti.model.enums import Level
 from ganeti.model.objects.node import Node
 from ganeti.model.opcodes.node import OpNodeAdd
 from ganeti.rpc import procedures as p
+
+#: the files a node gets before it is one, and those that depend on what it becomes
+_BEFORE = (Where.ALL, Where.VM_CAPABLE)
+_AFTER = (Where.CANDIDATES,)
 
 
 class Addition(NamedTuple):
@@ -66,9 +71,11 @@ class LUNodeAdd(LogicalUnit[OpNodeAdd, Addition]):
 
     async def execute(self, plan: Addition) -> None:
         services, node = self.services, plan.node
-        missed = await services.distribution.send_files(services.config.current.cluster, [node])
-        if missed:
-            raise errors.OpExecError(f"cannot add node {node.name}: {'; '.join(missed)}; nothing was changed")
+        sent = await services.distribution.send_files(services.config.current, [node], _BEFORE)
+        if sent.all_problems:
+            raise errors.OpExecError(
+                f"cannot add node {node.name}: {'; '.join(sent.all_problems)}; nothing was changed"
+            )
         with services.config.update() as draft:
             draft.nodes[node.uuid] = node
             size = draft.cluster.candidate_pool_size
@@ -77,7 +84,8 @@ class LUNodeAdd(LogicalUnit[OpNodeAdd, Addition]):
             pool.set_candidate(draft, node.uuid, plan.digest if needed else None)
         config = await services.config.durable(draft)
         added = config.nodes[node.uuid]
-        await services.distribution.bring_up_to_date(added)
+        for problem in (await services.distribution.bring_up_to_date(config, added, _AFTER)).all_problems:
+            self.warn(problem)
         if added.master_candidate:
             self.info(f"node {node.name} is master candidate")
         else:

@@ -110,7 +110,9 @@ async def settle_pool(services: Services, pool: Pool, tell: Tell, warn: Tell) ->
     config = services.config.current
     for node in pool.promote:
         tell(f"node {node.name} is now master candidate")
-        await services.distribution.bring_up_to_date(config.nodes[node.uuid])
+        sent = await services.distribution.bring_up_to_date(config, config.nodes[node.uuid])
+        for problem in sent.all_problems:
+            warn(problem)
     for node in pool.demote:
         tell(f"node {node.name} is no longer master candidate")
         await demote(services, config.nodes[node.uuid], warn)

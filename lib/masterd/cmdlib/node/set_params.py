@@ -94,7 +94,7 @@ class LUNodeSetParams(LogicalUnit[OpNodeSetParams, Modification]):
             self._write(draft, plan)
         config = await services.config.durable(draft)
         await pool.settle_pool(services, successors, self.info, self.warn)
-        await self._settle(plan.old, config.nodes[plan.old.uuid])
+        await self._settle(config, plan.old, config.nodes[plan.old.uuid])
         return changes(plan.old, plan.new)
 
     # --- steps ------------------------------------------------------------------------
@@ -119,12 +119,15 @@ class LUNodeSetParams(LogicalUnit[OpNodeSetParams, Modification]):
         elif plan.digest:
             pool.set_candidate(draft, uuid, plan.digest)
 
-    async def _settle(self, old: Node, new: Node) -> None:
+    async def _settle(self, config: Config, old: Node, new: Node) -> None:
         """Have the node act on its new role."""
         if new.offline:
             return
-        if old.offline or new.master_candidate > old.master_candidate:
-            await self.services.distribution.bring_up_to_date(new)
+        # Each of these may give it files it had no use for before.
+        gains = (new.master_candidate > old.master_candidate, new.vm_capable > old.vm_capable)
+        if old.offline or any(gains):
+            for problem in (await self.services.distribution.bring_up_to_date(config, new)).all_problems:
+                self.warn(problem)
         # One that was switched off as a candidate still holds its copies when it comes back.
         if not new.master_candidate and (old.master_candidate or old.offline):
             await pool.demote(self.services, new, self.warn)

@@ -262,3 +262,21 @@ def test_a_file_that_is_not_there_cannot_be_edited(node: VirtualNode) -> None:
     name = node.paths.virtualize(node.paths.config_file)
 
     assert not Uploads(node).edit_file_single(name, [(0, 0, "text")], checksum(b"text"), 0o640)
+
+
+def test_a_file_is_taken_when_a_list_that_came_before_names_it_and_not_otherwise(node: VirtualNode) -> None:
+    uploads, paths = Uploads(node), node.paths
+    wanted, other = f"{paths.root}/etc/xen/xend.sxp", f"{paths.root}/etc/cron.d/own"
+    content = "/etc/xen/xend.sxp\n", 0o644, None, None, None, None
+
+    def upload(path: str) -> None:
+        uploads.upload_file_single(paths.virtualize(path), *content)
+
+    with pytest.raises(errors.ParameterError, match="not one of the files"):
+        upload(wanted)
+    upload(paths.admin_list)
+    upload(wanted)
+
+    assert files.read_text(wanted) == content[0]
+    with pytest.raises(errors.ParameterError, match="not one of the files"):
+        upload(other)

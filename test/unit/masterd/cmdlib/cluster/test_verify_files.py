@@ -17,7 +17,7 @@ NODES = [N1, N2, N3]
 
 KEY = ClusterFile("/key")
 USERS = ClusterFile("/users", optional=True)
-CONFIG = ClusterFile("/config", Where.CANDIDATES)
+CONFIG = ClusterFile("/config", Where.CANDIDATES, exclusive=True)
 
 
 def texts(file, *contents):
