@@ -59,9 +59,7 @@ class User(NamedTuple):
             case "CLEARTEXT":
                 return hmac.compare_digest(sha256(password), sha256(self.secret))
             case "HA1":
-                text = f"{self.name}:{REALM}:{password}".encode("utf-8", "surrogateescape")
-                given = hashlib.md5(text, usedforsecurity=False).hexdigest()
-                return hmac.compare_digest(given, self.secret.lower())
+                return hmac.compare_digest(ha1(self.name, password), self.secret.lower())
             case "TOKEN":
                 return hmac.compare_digest(sha256(password), self.secret.lower())
         return False
@@ -86,6 +84,12 @@ NOBODY = Users({}, {}, {})
 def sha256(text: str) -> str:
     """Return the SHA-256 of a text in hex: the form in which tokens are kept."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def ha1(name: str, password: str) -> str:
+    """Return what is kept of a user's password as {HA1} (RFC 2617, 3.2.2.2)."""
+    text = f"{name}:{REALM}:{password}".encode("utf-8", "surrogateescape")
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()
 
 
 def parse_users(data: bytes) -> Users:

@@ -16,6 +16,7 @@ from typing import Protocol
 from ganeti import errors
 from ganeti.hypervisor.figures import NodeFigures
 from ganeti.schema import replace
+from ganeti.tools import quickstart_rapi
 from ganeti.utils import files, json, process, text
 from ganeti.vcluster import grow, limits, run, setup
 from ganeti.vcluster.layout import Layout, make_layout
@@ -66,6 +67,8 @@ def run_steps(options: Options, began: float, program: str) -> None:
             made = grow.initialise(directory, lambda line: None, grow.RUNNING_JOBS)
             note("" if made else "is there")
             grow.settle(directory)
+            if quickstart_rapi.give_user(directory):
+                _call(directory, "cmd", "gnt-cluster", "redist-conf")
         with steps.next("nodes") as note:
             added = grow.add_nodes(directory, plan.node_names(), lambda done: note(f"{done} added"))
             note(f"{added} added" if added else "are there")
@@ -75,7 +78,8 @@ def run_steps(options: Options, began: float, program: str) -> None:
         for command in ("gnt-node list", "gnt-instance list"):
             print(f"\n$ {text.shell_quote(directory)}/cmd {command}")
             print(_call(directory, "cmd", *command.split()), end="")
-    print(_FAREWELL.format(directory=text.shell_quote(directory), program=program, where=_where(options)))
+    curl = quickstart_rapi.curl_line(directory)
+    print(_FAREWELL.format(directory=text.shell_quote(directory), curl=curl, program=program, where=_where(options)))
     print(f"ready after {time.monotonic() - began:.1f} s")
 
 
@@ -85,6 +89,7 @@ The cluster runs, in {directory}. Go on with
     {directory}/cmd gnt-instance list -o +be/vcpus,disk_usage
     {directory}/cmd gnt-instance add -t file --disk 0:size=64m -o noop --no-nics web1
     {directory}/cmd gnt-cluster verify
+    {curl}
 
 Stop it, start it again, remove it:
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ganeti.utils import files, process
+from ganeti.utils import files, json, process
 from ganeti.utils.process import RunResult
 from ganeti.vcluster.setup import read_layout
 from test.support.cluster import MARK, Cluster
@@ -73,6 +73,13 @@ def test_makes_a_cluster_completes_it_stops_and_starts_it(quickstart: Quickstart
     ]
     assert any(files.read_file(path, 1 << 30).startswith(b"This disk was written by") for path in written)
 
+    assert ask_as_shown(made) == [{"id": name, "uri": f"/2/instances/{name}"} for name in ("instance1", "instance2")]
+    password = os.path.join(quickstart.directory, "rapi-password")
+    secret = files.read_file(password)
+    assert os.stat(password).st_mode & 0o777 == 0o600
+    assert secret.strip() not in files.read_file(Cluster(quickstart.directory, 2).paths(2).rapi_users)
+    assert secret.decode().strip() not in made.output
+
     grown = quickstart("--nodes", "3", "--instances", "3")
 
     assert grown.exit_code == 0, grown.output
@@ -88,6 +95,20 @@ def test_makes_a_cluster_completes_it_stops_and_starts_it(quickstart: Quickstart
     assert again.exit_code == 0, again.output
     assert quickstart.list("gnt-instance", "status") == ["running"] * 3
     assert len(quickstart.list("gnt-node")) == 3
+    assert files.read_file(password) == secret
+    assert len(ask_as_shown(again)) == 3
+    verified = process.run([os.path.join(quickstart.directory, "cmd"), "gnt-cluster", "verify"], env=quickstart.environ)
+    assert verified.exit_code == 0, verified.output
+
+
+def ask_as_shown(ran: RunResult) -> list[object]:
+    """Ask the remote API by the command that was shown."""
+    (line,) = (line.strip() for line in ran.stdout.splitlines() if line.strip().startswith("curl "))
+    asked = process.run(["sh", "-c", line.replace("curl ", "curl -q -sS ", 1)], timeout=TIMEOUT)
+    assert asked.exit_code == 0, asked.output
+    answer = json.loads(asked.stdout)
+    assert isinstance(answer, list)
+    return answer
 
 
 def test_goes_on_after_an_interruption(quickstart: Quickstart) -> None:
