@@ -16,9 +16,8 @@ from typing import Protocol
 from ganeti import errors
 from ganeti.hypervisor.figures import NodeFigures
 from ganeti.schema import replace
-from ganeti.tools import quickstart_rapi
 from ganeti.utils import files, json, process, text
-from ganeti.vcluster import grow, limits, run, setup
+from ganeti.vcluster import grow, limits, rapi_user, run, setup
 from ganeti.vcluster.layout import Layout, make_layout
 
 PROGRAM = "quickstart"
@@ -67,7 +66,7 @@ def run_steps(options: Options, began: float, program: str) -> None:
             made = grow.initialise(directory, lambda line: None, grow.RUNNING_JOBS)
             note("" if made else "is there")
             grow.settle(directory)
-            if quickstart_rapi.give_user(directory):
+            if rapi_user.give_user(directory):
                 _call(directory, "cmd", "gnt-cluster", "redist-conf")
         with steps.next("nodes") as note:
             added = grow.add_nodes(directory, plan.node_names(), lambda done: note(f"{done} added"))
@@ -78,7 +77,7 @@ def run_steps(options: Options, began: float, program: str) -> None:
         for command in ("gnt-node list", "gnt-instance list"):
             print(f"\n$ {text.shell_quote(directory)}/cmd {command}")
             print(_call(directory, "cmd", *command.split()), end="")
-    curl = quickstart_rapi.curl_line(directory)
+    curl = rapi_user.curl_line(directory)
     print(_FAREWELL.format(directory=text.shell_quote(directory), curl=curl, program=program, where=_where(options)))
     print(f"ready after {time.monotonic() - began:.1f} s")
 

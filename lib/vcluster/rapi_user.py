@@ -1,4 +1,4 @@
-"""A user of the remote API for the cluster of a quickstart, with a password made by chance.
+"""A user of the remote API for a virtual cluster, with a password made by chance.
 
 The password is in a file of the cluster's directory that its owner alone can read; the
 users file holds what it is checked with.
