@@ -11,6 +11,7 @@ ssconf names.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -40,6 +41,28 @@ class Mastership(NamedTuple):
 
 
 UNKNOWN = Mastership(0, "")
+
+
+class Absence(NamedTuple):
+    """That the master gives this node no answer: at how many looks in a row, and when at the first and the last.
+
+    Times are seconds since the epoch.
+    """
+
+    master: str
+    looks: int
+    since: float
+    last: float
+
+    def seconds(self, master: str, now: float) -> float | None:
+        """Return how long a master has been missed; None when it is not, or nobody has looked lately."""
+        if self.master != master or not 0 <= now - self.last < ABSENCE_EXPIRY:
+            return None
+        return max(0.0, now - self.since)
+
+
+#: seconds after which an absence that nobody looked at again counts no more
+ABSENCE_EXPIRY = 900.0
 
 
 def parse_header(text: str) -> Mastership:
@@ -75,6 +98,24 @@ def write(paths: Paths, known: Mastership) -> None:
     files.ensure_dir(paths.data_dir, 0o755)
     text = json.dumps({"term": known.term, "master": known.master, "behind": list(known.behind)})
     files.write_file(paths.mastership_file, f"{text}\n", mode=FILE_MODE)
+
+
+def read_absence(paths: Paths) -> Absence | None:
+    """Return what the watcher of this node noted; None when the master answered it, or nothing can be read."""
+    with contextlib.suppress(OSError, errors.ParseError):
+        match json.loads(files.read_file(paths.master_absence_file, _FILE_LIMIT)):
+            case {"master": str(master), "looks": int(looks), "since": float(since), "last": float(last)}:
+                return Absence(master, looks, since, last)
+    return None
+
+
+def note_absence(paths: Paths, found: Absence | None) -> None:
+    """Note that the master gave no answer, or (None) that it did."""
+    if found is None:
+        files.remove_file(paths.master_absence_file, missing_ok=True)
+    else:
+        text = json.dumps(found._asdict())
+        files.write_file(paths.master_absence_file, f"{text}\n", mode=FILE_MODE, durable=False)
 
 
 def forget(paths: Paths) -> None:

@@ -296,6 +296,11 @@ class Paths(NamedTuple):
         return f"{self.run_dir}/watcher-daemons.json"
 
     @property
+    def master_absence_file(self) -> str:
+        """Since when the master gives the watcher of this node no answer."""
+        return f"{self.run_dir}/master-absence.json"
+
+    @property
     def bdev_cache_dir(self) -> str:
         """Which instance owns a block device, one file per device."""
         return f"{self.run_dir}/bdev-cache"

@@ -10,7 +10,7 @@ from ganeti.errors import ECode
 from ganeti.mastership import Mastership
 from ganeti.model.scalars import NodeName
 from ganeti.rpc.answers import MasterTerm, MasterVote
-from ganeti.rpc.result import NodeResult
+from ganeti.rpc.result import NodeResult, Phase
 
 Votes = Mapping[NodeName, NodeResult[MasterVote]]
 """What each node that is not marked offline answered, this one among them."""
@@ -114,6 +114,12 @@ def _silent(votes: Votes) -> str:
 
 def _too_few(me: NodeName, votes: Votes) -> str:
     answered = len(_given(votes))
+    refusing = sorted(name for name, vote in votes.items() if vote.failure and vote.failure.phase is Phase.REFUSED)
+    if refusing:
+        return (
+            f"cannot become the master: {', '.join(refusing)} refuse this node, which was taken out of the master"
+            f" candidates, or marked offline, while it was away ({_silent(votes)}). Run this on another candidate"
+        )
     if len(votes) == 2:
         (other,) = set(votes) - {me}
         return (

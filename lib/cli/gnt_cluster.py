@@ -68,7 +68,14 @@ PROGRAM = Program(
             "gnt-cluster modify -B auto_balance=no -C 5",
             options=(
                 *_SETTINGS,
-                *("force", "max-running-jobs", "max-tracked-jobs", "instance-communication-network", "add-uids"),
+                *(
+                    "force",
+                    "automatic-failover",
+                    "max-running-jobs",
+                    "max-tracked-jobs",
+                    "instance-communication-network",
+                    "add-uids",
+                ),
                 *("remove-uids", "reserved-lvs", "modify-etc-hosts", "enabled-data-collectors"),
                 *("data-collector-interval", *JOB),
             ),

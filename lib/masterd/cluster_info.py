@@ -46,6 +46,7 @@ def cluster_info(config: Config) -> dict[str, Any]:
 
 #: settings that clients see as the configuration holds them
 _AS_THEY_ARE = (
+    "automatic_failover",
     "beparams",
     "blacklisted_os",
     "candidate_pool_size",

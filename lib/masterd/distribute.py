@@ -187,17 +187,31 @@ class Distribution:
     # --- catching up ------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Catch up nodes that are behind, for ever."""
+        """Catch up nodes that are behind, and look who answers, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._look_around())
+            while True:
+                await self._clock.sleep(CATCH_UP_EVERY)
+                try:
+                    if self.behind:
+                        await self.catch_up()
+                    await self._tell_behind(again=True)
+                except Exception:
+                    log.exception("cannot catch up %s", ", ".join(self.behind))
+
+    async def _look_around(self) -> None:
+        """Ask nodes for a sign of life: who follows another master says so, even when there is nothing to be sent."""
         while True:
             await self._clock.sleep(CATCH_UP_EVERY)
-            # Who follows another master says so, even when there is nothing to be sent.
-            await self._rpc.call_many(self._candidates(), p.version)
-            try:
-                if self.behind:
-                    await self.catch_up()
-                await self._tell_behind(again=True)
-            except Exception:
-                log.exception("cannot catch up %s", ", ".join(self.behind))
+            automatic = self._current is not None and bool(self._current().cluster.automatic_failover)
+            asked = self._without_me(self._peers()[0]) if automatic else self._candidates()
+            answers = await self._rpc.call_many(asked, p.version)
+            silent = sorted(name for name, answer in answers.items() if not answer.ok)
+            if automatic and 2 * len(silent) > len(asked) + 1:
+                # More than half of all nodes are out of sight: they may make another one the master.
+                self._fence.close(f"{len(silent)} of {len(asked) + 1} nodes do not answer: {', '.join(silent)}")
+            else:
+                self._fence.open()
 
     async def catch_up(self) -> None:
         """Try once more to give every node that is behind what it misses."""

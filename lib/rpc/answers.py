@@ -144,6 +144,9 @@ class MasterVote(Record, omit_none=True, keep_unknown=True):
     config_serial: int | None = param(default=None, doc="Serial number of the configuration here")
     job_serial: int | None = param(default=None, doc="Number of the newest job here")
     serving: bool = param(default=False, doc="Whether the master daemon runs here")
+    absent: float | None = param(
+        default=None, doc="Seconds since which that master gives this node's watcher no answer, none when it does"
+    )
 
 
 class QueueCopy(Record):

@@ -15,7 +15,7 @@ from ganeti import _autoconf, errors, ssconf
 from ganeti.luxi.client import Client
 from ganeti.paths import Paths
 from ganeti.utils import process
-from ganeti.watcher import daemons, health, master, probes
+from ganeti.watcher import daemons, failover, health, master, probes
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +73,16 @@ def keep_health(run: Run) -> None:
     health.look_after(run.node)
 
 
+def keep_master(run: Run) -> None:
+    """Look for the master; take its place if it is lost and the cluster wants that."""
+    failover.look_after(run.node, candidate=run.role.is_candidate, now=run.now)
+
+
 #: what is done on a node, in this order; what one step fails with keeps no other from being done
 STEPS: Sequence[Step] = (
     Step("run hooks", _everywhere, run_hooks),
     Step("look after daemons", _everywhere, keep_daemons),
+    Step("look for the master", lambda role: not role.is_master, keep_master),
     Step("stop instances of an offline node", _everywhere, keep_health),
 )
 

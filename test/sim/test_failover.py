@@ -9,13 +9,15 @@ from collections.abc import Callable
 import pytest
 
 from ganeti import errors, mastership
+from ganeti.bootstrap.failover import ADDRESS_PATIENCE
 from ganeti.luxi import methods as m
 from ganeti.masterd.daemon import NotMaster, check_mastership
 from ganeti.model.enums import JobStatus
+from ganeti.model.opcodes.node import OpNodeSetParams
 from ganeti.model.opcodes.tags import OpTagsSet
 from ganeti.utils import files
 from test.support.sim import Master, SimCluster
-from test.support.sim_failover import become_master, config_of, fail_over, job_files
+from test.support.sim_failover import NoDaemons, become_master, config_of, fail_over, job_files
 from test.support.sim_net import State
 from test.support.sim_ops import create, delay, name_of, node
 
@@ -300,6 +302,62 @@ def test_f07_failover_that_was_cut_off_anywhere_is_run_again(make_cluster: MakeC
         if done:
             return
         number += 1 if THOROUGH else STEP
+
+
+# --- F08, F23: the address, and nodes marked offline --------------------------------------------------
+
+
+def test_f08_address_that_goes_on_answering_is_waited_for_then_its_holder_named(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster(nodes=3, settings={"master_ip": "192.0.2.77"})
+    daemons = NoDaemons()
+    daemons.in_use.add("192.0.2.77")
+    begun = cluster.time.now
+
+    with pytest.raises(errors.OpPrereqError, match=r"192\.0\.2\.77 still answers, .*; take it away there"):
+        cluster.work(lambda: fail_over(cluster, 2, daemons=daemons))
+
+    assert cluster.time.now - begun >= ADDRESS_PATIENCE
+    assert {config_of(cluster, n).master.name for n in (1, 2, 3)} == {node(1)}
+    assert [mastership.read(n.paths).term for n in cluster.nodes] == [0, 0, 0]
+    daemons.in_use.clear()
+    cluster.work(lambda: fail_over(cluster, 2, daemons=daemons))
+    assert config_of(cluster, 2).master.name == node(2)
+
+
+def test_f23_node_that_is_marked_offline_does_not_become_the_master(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster(nodes=4)
+
+    async def act(master: Master) -> None:
+        await master.run(OpNodeSetParams(node_name=node(2), offline=True, auto_promote=True))
+
+    cluster.live(act)
+    lose_master(cluster)
+
+    with pytest.raises(errors.OpPrereqError, match=rf"{node(3)}, {node(4)} refuse this node.*marked offline.*Run this on another"):
+        become_master(cluster, 2)
+    become_master(cluster, 3)
+    assert config_of(cluster, 3).master.name == node(3)
+
+
+# --- automatic failover ---------------------------------------------------------------------------------
+
+
+def test_master_cut_off_acknowledges_nothing_where_another_may_be_made_without_a_word(
+    make_cluster: MakeCluster,
+) -> None:
+    cluster = make_cluster(nodes=5, settings={"automatic_failover": 2})
+
+    async def act(master: Master) -> None:
+        await asyncio.sleep(30.0)
+        cluster.network.cut(cluster.nodes[:2], cluster.nodes[2:])
+        await asyncio.sleep(60.0)  # no sooner do the others act
+        changing = asyncio.create_task(master.submit(tag("cut-off")))
+        await asyncio.sleep(600.0)
+        assert not changing.done()
+        cluster.network.cut()
+        await asyncio.wait_for(changing, 120.0)
+
+    cluster.live(act)
 
 
 # --- F09: jobs -----------------------------------------------------------------------------------------

@@ -65,6 +65,13 @@ def version(cluster: Cluster, node: str) -> tuple[int, int]:
 
 def settle(cluster: Cluster, master: str, acknowledged: Sequence[int] = ()) -> None:
     """Wait until all nodes follow a master, then check that all is as it must be."""
+    followed(cluster, master)
+    assert masters(cluster) == [master]
+    invariants.check(cluster, acknowledged, leftovers=True)
+
+
+def followed(cluster: Cluster, master: str) -> None:
+    """Wait until all nodes follow a master."""
     until(
         lambda: (
             {files.read_text(cluster.paths(node).ssconf_file("master_node")).strip() for node in cluster.nodes}
@@ -73,8 +80,6 @@ def settle(cluster: Cluster, master: str, acknowledged: Sequence[int] = ()) -> N
         f"all nodes name {master}",
         60,
     )
-    assert masters(cluster) == [master]
-    invariants.check(cluster, acknowledged, leftovers=True)
 
 
 def jobs_of(cluster: Cluster, node: str) -> dict[int, str]:

@@ -28,7 +28,9 @@ class NoDaemons:
         return address in self.in_use
 
 
-async def fail_over(cluster: SimCluster, number: int, *, voting: bool = True) -> list[str]:
+async def fail_over(
+    cluster: SimCluster, number: int, *, voting: bool = True, daemons: NoDaemons | None = None
+) -> list[str]:
     """Make a node the master (counted from 1); return what was said.
 
     Raises as `Failover.run`.
@@ -36,7 +38,8 @@ async def fail_over(cluster: SimCluster, number: int, *, voting: bool = True) ->
     node = cluster.nodes[number - 1]
     said: list[str] = []
     rpc = cluster.rpc(number - 1, first_config(cluster))
-    failover = Failover(node.paths, rpc, cluster.clock, NoDaemons(), Options(voting=voting), said.append, said.append)
+    options = Options(voting=voting)
+    failover = Failover(node.paths, rpc, cluster.clock, daemons or NoDaemons(), options, said.append, said.append)
     await failover.run()
     return said
 

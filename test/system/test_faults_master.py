@@ -20,7 +20,7 @@ from test.support import invariants
 from test.support.admin import of_node, submitted
 from test.support.cluster import MARK, Cluster, running_cluster
 from test.support.faults import add_tags, delay, submit
-from test.support.mastership import freeze, jobs_of, masters, power_off, power_on, settle, thaw, version
+from test.support.mastership import followed, freeze, jobs_of, masters, power_off, power_on, settle, thaw, version
 from test.support.polling import until
 
 CLIENTS = 5
@@ -38,12 +38,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def healed(cluster: Cluster) -> Iterator[None]:
-    """After each test all nodes are up, the first is the master, and all is as it must be."""
+    """After each test all nodes are up, and the first is the master."""
     yield
     thaw(cluster, *cluster.nodes)
     power_on(cluster, *cluster.nodes)
     cluster.ok("gnt-cluster", "master-failover", node=1)
-    settle(cluster, "node1")
+    followed(cluster, "node1")
 
 
 class Work(threading.Thread):
@@ -264,6 +264,43 @@ def test_failover_from_a_master_that_works_is_a_handover(cluster: Cluster) -> No
     assert masters(cluster) == ["node3"] and cluster.pid(daemons.MASTERD, "node1") is None
     assert "before" in cluster.ok("gnt-cluster", "list-tags", node=3)
     until(lambda: version(cluster, "node1") == version(cluster, "node3"), "the old master is a candidate like others")
+
+
+# --- without anybody's word -------------------------------------------------------------------------------
+
+
+def watch(cluster: Cluster, *nodes: str) -> None:
+    """Run the watcher of nodes, as long after the last time as it is when cron does."""
+    for node in nodes:
+        found = mastership.read_absence(cluster.paths(node))
+        if found is not None:
+            mastership.note_absence(cluster.paths(node), found._replace(since=found.since - 300))
+        done = cluster.cmd("ganeti-watcher", node=node, timeout=120)
+        assert not done.failed, files.read_text(cluster.paths(node).log_file("ganeti-watcher"))
+
+
+@pytest.mark.usefixtures("healed")
+def test_f24_lost_master_is_replaced_by_the_watcher_where_that_is_wanted_and_most_nodes_miss_it(
+    cluster: Cluster,
+) -> None:
+    cluster.ok("gnt-cluster", "modify", "--automatic-failover=2")
+    power_off(cluster, "node1")
+    for _ in range(3):
+        watch(cluster, "node2", "node3")
+    assert masters(cluster) == []  # two of five miss it
+
+    watch(cluster, "node4", "node2")
+    assert masters(cluster) == []  # the third has just begun
+    watch(cluster, "node4")
+
+    (new,) = masters(cluster)
+    assert new == "node4"
+    assert f"{new} takes its place" in files.read_text(cluster.paths(new).log_file("ganeti-watcher"))
+    power_on(cluster, "node1")
+    settle(cluster, new)
+    watch(cluster, *cluster.nodes)
+    assert masters(cluster) == [new]
+    cluster.ok("gnt-cluster", "modify", "--automatic-failover=0", node=new)
 
 
 # --- candidates ------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ def modify_op(options: Values) -> OpClusterSetParams:
         "max_tracked_jobs": options.max_tracked_jobs,
         "instance_communication_network": options.instance_communication_network,
         "add_uids": _if_given(read_uid_pool, options.add_uids),
+        "automatic_failover": options.automatic_failover,
         "remove_uids": _if_given(read_uid_pool, options.remove_uids),
         "reserved_lvs": _if_given(parse_list, options.reserved_lvs),
         "modify_etc_hosts": options.modify_etc_hosts,

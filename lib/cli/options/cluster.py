@@ -201,6 +201,15 @@ ROWS: tuple[Option, ...] = (
         metavar="yes|no",
     ),
     Option(
+        "automatic-failover",
+        ("--automatic-failover",),
+        "automatic_failover",
+        "After so many watcher runs without an answer of the master a candidate takes its place, if most nodes agree;"
+        " 0 (as without the option): never, at least 2",
+        type="int",
+        metavar="RUNS",
+    ),
+    Option(
         "master-netdev",
         ("--master-netdev",),
         "master_netdev",

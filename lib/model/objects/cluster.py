@@ -62,6 +62,9 @@ class Cluster(TrackedObject):
     modify_etc_hosts: bool = param(default=True, doc="Whether nodes are kept in /etc/hosts")
     modify_ssh_setup: bool = param(default=True, doc="Whether SSH is set up between nodes")
     maintain_node_health: bool = param(default=False, doc="Whether the watcher stops instances on offline nodes")
+    automatic_failover: int | None = param(
+        default=None, doc="Watcher runs the master may miss before a candidate takes its place, none or 0: for ever"
+    )
     uid_pool: Sequence[tuple[int, int]] = param(factory=tuple, doc="User ids instances may run as: lowest, highest")
     default_iallocator: str = param(default="", doc="Allocator used when none is named")
     default_iallocator_params: Params = param(factory=dict, doc="Parameters for it")

@@ -143,6 +143,10 @@ class OpClusterSetParams(OpCode):
     maintain_node_health: bool | None = param(
         default=None, doc="Whether the watcher shuts down instances on nodes that are offline"
     )
+    automatic_failover: NonNegativeInt | None = param(
+        default=None,
+        doc="After how many watcher runs without an answer of the master a candidate takes its place; 0: never",
+    )
     prealloc_wipe_disks: bool | None = param(default=None, doc="Whether new disks are overwritten before use")
     nicparams: Mapping[NicParam, str | None] | None = param(default=None, doc="Default NIC parameters to set")
     ndparams: Params | None = param(default=None, doc="Default node parameters to set")

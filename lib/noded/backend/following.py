@@ -32,14 +32,17 @@ class Following:
         paths = self._node.paths
         known = mastership.read(paths)
         term, serial = self._config_age()
+        master = known.master or ssconf.read_ssconf(paths, "master_node")
+        missed = mastership.read_absence(paths)
         return MasterVote(
-            master=NodeName(known.master or ssconf.read_ssconf(paths, "master_node")),
+            master=NodeName(master),
             term=known.term,
             behind=[NodeName(name) for name in known.behind],
             config_term=term,
             config_serial=serial,
             job_serial=None if serial is None else newest_job(paths),
             serving=daemons.runs(self._node, MASTERD),
+            absent=missed.seconds(master, self._node.clock.time()) if missed else None,
         )
 
     def master_promise(self, term: int, master: NodeName, held_by: Sequence[NodeName]) -> MasterTerm:

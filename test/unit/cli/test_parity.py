@@ -13,7 +13,7 @@ from ganeti.cli.options.table import COMMON, OPTIONS
 SPEC: dict[str, Any] = json.loads((pathlib.Path(__file__).parents[2] / "data/spec/cli.json").read_text())
 
 #: options the specification does not have, by command
-OURS = {"list-format"}
+OURS = {"list-format", "automatic-failover"}
 MORE = {
     "gnt-job list": {"units"},
     "gnt-os list": {"separator"},

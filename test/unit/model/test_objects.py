@@ -22,7 +22,7 @@ from ganeti.model.objects.disk import Disk, DrbdId, disk_nodes, drbd_id
 from ganeti.schema import Record, fields_of
 
 # Not written before there is something to say.
-OUR_OWN = {"master_term"}
+OUR_OWN = {"master_term", "automatic_failover"}
 SPEC = os.path.join(os.path.dirname(__file__), "../../data/spec/config_schema.json")
 MODULES = (cluster, configdata, disk, filter, instance, messages, network, nic, node, nodegroup)
 CLASSES = {

@@ -26,6 +26,7 @@ E = TypeVar("E", HypervisorName, DiskTemplate)
 
 #: fields of the request that name settings of the same name and need no more than that
 _PLAIN = (
+    "automatic_failover",
     "candidate_pool_size",
     "compression_tools",
     "enabled_user_shutdown",
@@ -57,6 +58,11 @@ def changed_settings(cluster: Cluster, op: OpClusterSetParams) -> tuple[Cluster,
     refuse_unsupported(op)
     notes: list[str] = []
     changes: dict[str, object] = {name: getattr(op, name) for name in _PLAIN if getattr(op, name) is not None}
+    if op.automatic_failover is not None and op.automatic_failover == 1:
+        raise errors.OpPrereqError(
+            "cannot set automatic_failover to 1: the master has to miss at least 2 runs of the watcher (0: never)",
+            ECode.INVAL,
+        )
     if op.modify_etc_hosts is not None:
         changes["modify_etc_hosts"] = False
     if op.vg_name is not None:

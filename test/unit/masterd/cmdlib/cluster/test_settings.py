@@ -56,6 +56,7 @@ def test_every_field_of_the_request_is_used_or_refused():
         "uid_pool": [[1, 2]],
         "add_uids": [[5, 6]],
         "maintain_node_health": True,
+        "automatic_failover": 3,
         "prealloc_wipe_disks": True,
         "nicparams": {"link": "br7"},
         "ndparams": {"spindle_count": 4},
