@@ -110,7 +110,8 @@ def _open(paths: Paths, options: argparse.Namespace) -> _Opened:
 
 def _drop_root(paths: Paths) -> None:
     if _autoconf.USER_PREFIX and os.geteuid() == 0 and not paths.is_virtual:
-        become_user(f"{_autoconf.USER_PREFIX}rapi")
+        # The log is written to from here on, and opened anew when it was rotated.
+        become_user(f"{_autoconf.USER_PREFIX}rapi", own=[paths.log_file(PROGRAM)])
 
 
 async def _serve(paths: Paths, options: argparse.Namespace, opened: _Opened, ready: Callable[[], None]) -> None:
