@@ -130,6 +130,33 @@ def upload_file_single(
     raise NotImplementedError
 
 
+@procedure(timeout=URGENT, inline=True)
+def key_files_write(contents: Sequence[tuple[str, str | None]]) -> None:
+    """Write key files in their order, by their names in the data directory; None removes one.
+
+    The daemons of the node use them when this has been answered, confd a moment later.
+    """
+    raise NotImplementedError
+
+
+@procedure(timeout=URGENT, inline=True)
+def node_crypto_tokens(
+    token_request: Sequence[tuple[str, str, Mapping[str, object]]],
+) -> Sequence[tuple[str, str]]:
+    """Answer tokens of keys, each asked for as [type, action, options]: the type is `ssl`.
+
+    `get` answers the digest of the node's client certificate, `create` that of a new one
+    which is laid beside it, `delete` removes that again.
+    """
+    raise NotImplementedError
+
+
+@procedure(timeout=URGENT, inline=True)
+def client_cert_activate(digest: str) -> None:
+    """Use the new client certificate that has this digest; may be repeated."""
+    raise NotImplementedError
+
+
 @procedure(timeout=NORMAL, inline=True)
 def edit_file_single(file_name: str, pieces: Sequence[tuple[int, int, str]], checksum: int, mode: int) -> bool:
     """Write one of the allowed files, atomically, telling what differs from the one that is there.

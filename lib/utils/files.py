@@ -34,6 +34,10 @@ _ZEROS = bytes(1024 * 1024)
 _LOCK_POLL_SECONDS = 0.02
 
 
+#: what tells one state of a file from another; None while there is no file
+Signature = tuple[int, int, int] | None
+
+
 class Disk:
     """Where files are: every change of one is a method here."""
 
@@ -335,6 +339,15 @@ def read_text(path: str, limit: int = READ_LIMIT) -> str:
     Raises UnicodeDecodeError besides the errors of `read_file`.
     """
     return read_file(path, limit).decode()
+
+
+def signature(path: str) -> Signature:
+    """Return what changes when a file is replaced or written to."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def set_permissions(path: str, mode: int, *, uid: int = -1, gid: int = -1) -> bool:
