@@ -295,10 +295,12 @@ def _remove_traces(paths: Paths) -> None:
 
 def key_files(paths: Paths) -> list[str]:
     """Return the files that make this node one of a cluster, the telling one first."""
-    return [
-        *(paths.server_cert, paths.client_cert, paths.rapi_cert, paths.hmac_key, paths.domain_secret),
-        *(paths.client_cert_new, paths.hmac_key_new, paths.hmac_key_old, paths.renewal_file),
-    ]
+    return [paths.server_cert, paths.client_cert, paths.rapi_cert, paths.hmac_key, paths.domain_secret]
+
+
+def half_changed_key_files(paths: Paths) -> list[str]:
+    """Return the files there are only while keys are changed."""
+    return [paths.client_cert_new, paths.hmac_key_new, paths.hmac_key_old, paths.renewal_file]
 
 
 def ssconf_files(paths: Paths) -> list[str]:

@@ -82,9 +82,9 @@ class NodeDaemon:
         gc.freeze()
         ready()
         while not self._ending.is_set():
+            await self._awake.wait()
             self._awake.clear()
             await self._server.follow_keys()
-            await self._awake.wait()
         log.info("node daemon is ending")
         await self._server.stop()
 

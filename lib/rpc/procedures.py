@@ -139,7 +139,7 @@ def key_files_write(contents: Sequence[tuple[str, str | None]]) -> None:
     raise NotImplementedError
 
 
-@procedure(timeout=URGENT, inline=True)
+@procedure(timeout=SLOW, inline=True)
 def node_crypto_tokens(
     token_request: Sequence[tuple[str, str, Mapping[str, object]]],
 ) -> Sequence[tuple[str, str]]:

@@ -26,7 +26,7 @@ _BACKDATED = datetime.timedelta(minutes=5)
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
-def create_self_signed(cn: str, days: int, *, ca: bool = True, serial: int = 1) -> bytes:
+def create_self_signed(cn: str, days: float, *, ca: bool = True, serial: int = 1) -> bytes:
     """Return a new RSA key with its own certificate; `ca` allows it to sign others."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
     name = _name(cn)
@@ -34,7 +34,7 @@ def create_self_signed(cn: str, days: int, *, ca: bool = True, serial: int = 1) 
     return _pem(key, certificate)
 
 
-def create_signed(cn: str, signer_pem: bytes, days: int, serial: int) -> bytes:
+def create_signed(cn: str, signer_pem: bytes, days: float, serial: int) -> bytes:
     """Return a new key with a certificate signed by the key of `signer_pem`.
 
     The key is of an elliptic curve: made in no time, and cheap in every handshake.
@@ -178,7 +178,7 @@ def _name(cn: str) -> x509.Name:
 
 
 def _build(
-    subject: x509.Name, issuer: x509.Name, key: Key, signer: Key, *, days: int, serial: int, ca: bool
+    subject: x509.Name, issuer: x509.Name, key: Key, signer: Key, *, days: float, serial: int, ca: bool
 ) -> x509.Certificate:
     start = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     usage = x509.KeyUsage(
