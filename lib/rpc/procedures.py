@@ -132,10 +132,7 @@ def upload_file_single(
 
 @procedure(timeout=URGENT, inline=True)
 def key_files_write(contents: Sequence[tuple[str, str | None]]) -> None:
-    """Write key files in their order, by their names in the data directory; None removes one.
-
-    The daemons of the node use them when this has been answered, confd a moment later.
-    """
+    """Write key files, by name, in this order, for the node's daemons to use; None removes one."""
     raise NotImplementedError
 
 
@@ -143,11 +140,7 @@ def key_files_write(contents: Sequence[tuple[str, str | None]]) -> None:
 def node_crypto_tokens(
     token_request: Sequence[tuple[str, str, Mapping[str, object]]],
 ) -> Sequence[tuple[str, str]]:
-    """Answer tokens of keys, each asked for as [type, action, options]: the type is `ssl`.
-
-    `get` answers the digest of the node's client certificate, `create` that of a new one
-    which is laid beside it, `delete` removes that again.
-    """
+    """Answer digests of the client certificate: type `ssl`; `get`, or `create` one beside it, or `delete` that."""
     raise NotImplementedError
 
 
