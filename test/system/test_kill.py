@@ -168,7 +168,7 @@ def test_f09_command_that_follows_a_job_goes_on_after_a_restart(cluster: Cluster
         cluster.kill_master()
         cluster.start(daemons.MASTERD, "node1")
 
-        _, said = follower.communicate(timeout=30)
+        _, said = follower.communicate(timeout=2 * BOUND)
 
     assert follower.returncode == 0, said
     assert job_status(cluster, blocker) == "error" and job_status(cluster, job) == "success"
