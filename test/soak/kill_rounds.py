@@ -31,17 +31,24 @@ from test.support.cluster import Cluster, running_cluster
 from test.support.faults import delay
 from test.support.polling import until
 
-#: jobs that are queued and running when the daemon is killed, mostly; and how many clients want to submit
-UNFINISHED = 200
-JOBS = 320
 CLIENTS = 4
-#: jobs the first client submits in one go
+#: jobs some clients submit in one go
 TOGETHER = 20
+CHAIN = 4
 #: jobs that run at a time (spec/constants.json, job_queue): no more can have been cut off
 RUNNING = 20
 #: seconds the jobs of a round may take after the restart
 PATIENCE = 120.0
 _CONFIRMED = "canceled"
+
+
+class Load(NamedTuple):
+    """Jobs clients want to submit, how many of them have not ended when the daemon is killed, seconds each takes."""
+
+    jobs: int = 320
+    unfinished: int = 200
+    shortest: float = 1.0
+    longest: float = 3.0
 
 
 class Round(NamedTuple):
@@ -79,8 +86,9 @@ class Log:
 class Killer:
     """Plays rounds on a cluster whose nodes all run."""
 
-    def __init__(self, cluster: Cluster, seed: object) -> None:
+    def __init__(self, cluster: Cluster, seed: object, load: Load | None = None) -> None:
         self._cluster = cluster
+        self._load = load or Load()
         self._chance = random.Random(f"kill {seed}")
         self._serial = 0
         self._newest_job = 0
@@ -108,9 +116,10 @@ class Killer:
     def _load_and_kill(self, log: Log) -> None:
         works = [self._some_jobs(client) for client in range(CLIENTS)]
         # Now and then in the stream of submissions, mostly when all are queued.
-        kill_at = self._chance.choice((UNFINISHED, UNFINISHED, UNFINISHED, self._chance.randrange(UNFINISHED)))
+        most = self._load.unfinished
+        kill_at = self._chance.choice((most, most, most, self._chance.randrange(most)))
         lull = self._chance.random()
-        submit = (self._submit_together, self._submit_together, self._submit_all, self._submit_all)
+        submit = (self._submit_together, self._submit_together, self._submit_together, self._submit_all)
         with ThreadPoolExecutor(CLIENTS + 1) as clients:
             submitting = [clients.submit(act, work, log) for act, work in zip(submit, works, strict=True)]
             watching = clients.submit(self._watch, log, random.Random(self._chance.random()))
@@ -138,11 +147,11 @@ class Killer:
                 log.acknowledged[before] = asked
 
     def _submit_together(self, work: list[list[dict[str, Any]]], log: Log) -> None:
-        """Submit some at a time, each but the first waiting for the end of the one before."""
+        """Submit some at a time, in chains of which each waits for the end of the one before."""
         with Client(self._cluster.paths(1).master_socket, connect_timeout=0.1) as client:
             for first in range(0, len(work), TOGETHER):
                 batch = [
-                    [{**ops[0], "depends": [[-1, sorted(invariants.FINAL)]] if index else []}, *ops[1:]]
+                    [{**ops[0], "depends": [[-1, sorted(invariants.FINAL)]] if index % CHAIN else []}, *ops[1:]]
                     for index, ops in enumerate(work[first : first + TOGETHER])
                 ]
                 try:
@@ -168,11 +177,11 @@ class Killer:
                 return
 
     def _some_jobs(self, client: int) -> list[list[dict[str, Any]]]:
-        return [self._some_job(f"{self._number}-{client}-{number}") for number in range(JOBS // CLIENTS)]
+        return [self._some_job(f"{self._number}-{client}-{number}") for number in range(self._load.jobs // CLIENTS)]
 
     def _some_job(self, label: str) -> list[dict[str, Any]]:
         chance = self._chance
-        pause = delay(chance.uniform(1.0, 2.0))
+        pause = delay(chance.uniform(self._load.shortest, self._load.longest))
         match chance.randrange(8):
             case 0 | 1:
                 return [pause]

@@ -36,7 +36,7 @@ def fill(paths: Paths, *, first: int, archived: int, ended: int, queued: int) ->
 
 def _job(*statuses: OpStatus) -> Job:
     """Return a job that went through these statuses, the first of which it was born with."""
-    job = jobs.new_job(JobId(1), [OpTestDelay(duration=0.0)], _NOW)
+    job = jobs.new_job(JobId(1), [OpTestDelay(duration=1e-6)], _NOW)
     for status in statuses[1:]:
         job = jobs.set_status(job, 0, status, _NOW)
     return job
