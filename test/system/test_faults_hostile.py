@@ -177,4 +177,4 @@ def test_what_was_acknowledged_is_kept_however_often_the_master_daemon_is_killed
 
     rounds = [killer.play() for _ in range(2)]
 
-    assert all(played.acknowledged > played.unfinished > 0 for played in rounds)
+    assert all(played.acknowledged >= played.unfinished > 0 for played in rounds)
