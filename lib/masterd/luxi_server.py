@@ -240,7 +240,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close without another word."""
-        self._hang_up()
+        self._hang_up("the daemon ends")
 
     # --- answering ---
 
