@@ -418,7 +418,8 @@ def locked_file(path: str, shared: bool = False, timeout: float = 10.0, mode: in
         deadline = time.monotonic() + timeout
         while not try_lock(fd, shared):
             if time.monotonic() >= deadline:
-                raise errors.LockError(f"cannot lock {path}: held by another process for {timeout:g} s")
+                long = f" for {timeout:g} s" if timeout else ""
+                raise errors.LockError(f"cannot lock {path}: held by another process{long}")
             time.sleep(_LOCK_POLL_SECONDS)
         yield fd
     finally:
