@@ -158,6 +158,31 @@ class Paths(NamedTuple):
         return self._data("hmac.key")
 
     @property
+    def hmac_key_new(self) -> str:
+        """The next of these keys, accepted beside it while keys are changed."""
+        return self._data("hmac.key.new")
+
+    @property
+    def hmac_key_old(self) -> str:
+        """The last of these keys, accepted beside it while keys are changed."""
+        return self._data("hmac.key.old")
+
+    @property
+    def client_cert_new(self) -> str:
+        """The next certificate of this node as a client, not in use yet."""
+        return self._data("client.pem.new")
+
+    @property
+    def renewal_file(self) -> str:
+        """A change of the cluster's keys that is under way, on the master."""
+        return self._data("renew-crypto.json")
+
+    @property
+    def renewal_lock(self) -> str:
+        """Held by the program that changes keys."""
+        return f"{self.lock_dir}/ganeti-renew-crypto.lock"
+
+    @property
     def domain_secret(self) -> str:
         """Secret that signs certificates between clusters."""
         return self._data("cluster-domain-secret")

@@ -1,6 +1,6 @@
 """Sphinx extension: pages made from the tables of the package, and names of the source.
 
-Directives: `reference` (a page of `reference` or `places`), `gnt-program`,
+Directives: `reference` (a page of `reference`, `remote` or `places`), `gnt-program`,
 `program-help`, `news-fragments`.  Roles: `path`, `sym` (see `symbols`).
 """
 
@@ -11,6 +11,7 @@ import sys
 import manpages
 import places
 import reference
+import remote
 import symbols
 from docutils import nodes
 from sphinx.util import logging
@@ -18,7 +19,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 log = logging.getLogger(__name__)
 
-PAGES = {**reference.PAGES, **places.PAGES}
+PAGES = {**reference.PAGES, **places.PAGES, **remote.PAGES}
 
 
 class Generated(SphinxDirective):

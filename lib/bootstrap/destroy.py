@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ganeti.bootstrap import daemons
-from ganeti.bootstrap.init import key_files, queue_files, ssconf_files
+from ganeti.bootstrap.init import half_changed_key_files, key_files, queue_files, ssconf_files
 from ganeti.paths import Paths
 from ganeti.utils import files
 
@@ -15,5 +15,6 @@ def finish_destroy(paths: Paths) -> None:
     """
     for daemon in (daemons.RAPI, daemons.CONFD, daemons.MASTERD, daemons.NODED):
         daemons.stop(paths, daemon)
-    for path in [*key_files(paths), paths.config_file, *ssconf_files(paths), *queue_files(paths), paths.watcher_pause]:
+    keys = [*key_files(paths), *half_changed_key_files(paths)]
+    for path in [*keys, paths.config_file, *ssconf_files(paths), *queue_files(paths), paths.watcher_pause]:
         files.remove_file(path, missing_ok=True)

@@ -298,6 +298,11 @@ def key_files(paths: Paths) -> list[str]:
     return [paths.server_cert, paths.client_cert, paths.rapi_cert, paths.hmac_key, paths.domain_secret]
 
 
+def half_changed_key_files(paths: Paths) -> list[str]:
+    """Return the files there are only while keys are changed."""
+    return [paths.client_cert_new, paths.hmac_key_new, paths.hmac_key_old, paths.renewal_file]
+
+
 def ssconf_files(paths: Paths) -> list[str]:
     """Return the ssconf files there are."""
     return [paths.ssconf_file(key) for key in ssconf.keys_here(paths)]

@@ -49,6 +49,11 @@ def prepare_nodes(paths: Paths, joining: Sequence[JoinOptions]) -> list[tuple[No
 
     Raises as `prepare_node`, of the first that fails; those before it are set up.
     """
+    if os.path.exists(paths.renewal_file):
+        raise errors.StateError(
+            "cannot add nodes while keys of the cluster are changed; if that was cut off, gnt-cluster renew-crypto"
+            " goes on with it"
+        )
     nodes: list[Address] = []
     for options in joining:
         host = net.look_up(options.node_name, paths)

@@ -151,6 +151,22 @@ PROGRAM = Program(
             options=("yes",),
         ),
         Command(
+            "renew-crypto",
+            "ganeti.cli.cluster.renew:renew_crypto",
+            "Change certificates and keys of the cluster while it runs.",
+            "gnt-cluster renew-crypto --new-cluster-certificate --new-confd-hmac-key",
+            detail="Old and new keys are accepted until all nodes have the new ones. A change that was cut off is"
+            " gone on with when the command is run again, with or without options. Works on the master even if its"
+            " daemon does not run and certificates have expired. With --force nodes that do not answer are left out;"
+            " they are taken back with gnt-node add --readd.",
+            options=(
+                *("new-cluster-certificate", "new-rapi-certificate", "rapi-certificate", "new-confd-hmac-key", "force"),
+                *("new-cluster-domain-secret", "cluster-domain-secret", "new-spice-certificate", "spice-certificate"),
+                *("spice-ca-certificate", "new-node-certificates", "new-ssh-keys", "no-ssh-key-check", "verbose"),
+                *("ssh-key-bits", "ssh-key-type"),
+            ),
+        ),
+        Command(
             "command",
             "ganeti.cli.cluster.remote:command",
             "Run a command on all nodes.",

@@ -26,8 +26,8 @@ LogHandler = Callable[[str, Any], bool]
 
 _FINAL = frozenset({"canceled", "success", "error"})
 _SPIN_EVERY = 0.5
-_PATIENCE = (0.2, 0.5, 1.0, 2.0, 2.0, 5.0, 5.0, 5.0, 10.0, 10.0, 10.0, 10.0)
-"""Pauses, in seconds, between attempts to reach a master daemon that went away."""
+_PATIENCE = (0.2, 0.5, *(1.0,) * 60)
+"""Pauses, in seconds, between attempts to reach a master daemon that went away: trying is cheap, waiting is not."""
 
 
 class Ended(NamedTuple):

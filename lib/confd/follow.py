@@ -29,8 +29,8 @@ _KEY_LIMIT = 65536
 
 
 class _Seen(NamedTuple):
-    keys: tuple[watch.Signature, ...]
-    config: watch.Signature
+    keys: tuple[files.Signature, ...]
+    config: files.Signature
 
 
 class Follower:
@@ -64,7 +64,7 @@ class Follower:
     def refresh(self) -> None:
         """Load what changed; what cannot be read leaves what was there before."""
         seen = _Seen(
-            tuple(watch.signature(path) for path in self._key_files()), watch.signature(self._paths.config_file)
+            tuple(files.signature(path) for path in self._key_files()), files.signature(self._paths.config_file)
         )
         before, self._seen = self._seen, seen
         if seen.keys != before.keys:
@@ -73,7 +73,8 @@ class Follower:
             self._load_config()
 
     def _key_files(self) -> tuple[str, ...]:
-        return (self._paths.hmac_key,)
+        # In this order: a change puts the old one beside, then the new one in place, and none is ever missed.
+        return (self._paths.hmac_key_new, self._paths.hmac_key, self._paths.hmac_key_old)
 
     def _load_keys(self) -> None:
         keys = []

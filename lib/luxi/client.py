@@ -78,9 +78,10 @@ class Client:
         ProtocolError.
         """
         message = framing.encode_request(procedure.name, procedure.encode_arguments(*args, **kwargs))
-        if len(message) > self._limit:
+        limit = min(self._limit, framing.REQUEST_LIMIT)
+        if len(message) > limit:
             raise errors.ProtocolError(
-                f"cannot send {procedure.name}: the request has {len(message)} bytes, at most {self._limit} are taken"
+                f"cannot send {procedure.name}: the request has {len(message)} bytes, at most {limit} are taken"
             )
         return procedure.decode_answer(
             framing.decode_answer(self._exchange(message, procedure.name, procedure.timeout))

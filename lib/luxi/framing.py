@@ -16,6 +16,8 @@ END = b"\x03"
 """Never part of JSON text: control characters are escaped there."""
 MESSAGE_LIMIT = 64 * 1024 * 1024
 """Bytes a message may have: a list of 10,000 instances with all fields is about half of it."""
+REQUEST_LIMIT = 16 * 1024 * 1024
+"""Bytes a request may have: 10,000 instances to be created are about half of it."""
 
 CLIENT_VERSION = 3010000
 KNOWN_VERSIONS = frozenset({2070000, 3000000, 3010000})

@@ -60,9 +60,10 @@ class Pool:
         Raises errors of the connection; that of the answer is still in it.
         """
         message = framing.encode_request(procedure.name, procedure.encode_arguments(*args, **kwargs))
-        if len(message) > self._limit:
+        limit = min(self._limit, framing.REQUEST_LIMIT)
+        if len(message) > limit:
             raise errors.ProtocolError(
-                f"cannot send {procedure.name}: the request has {len(message)} bytes, at most {self._limit} are taken"
+                f"cannot send {procedure.name}: the request has {len(message)} bytes, at most {limit} are taken"
             )
         async with self._free:
             kept = self._kept()

@@ -7,7 +7,8 @@ client can do wrong stays its own trouble:
 * a message that is too long, no JSON or no request ends its connection;
 * a message once begun has to be complete within a deadline;
 * while a request is being answered no more than a few further ones are read;
-* an answer that is not taken within a deadline ends the connection.
+* an answer that is not taken within a deadline ends the connection;
+* when all that is kept for clients grows too big, those who have much of it are hung up on.
 
 Knows no method: `handlers` does (`ganeti.luxi.methods` is their table).
 """
@@ -44,7 +45,9 @@ _CREDENTIALS = struct.Struct("3i")
 class Limits(NamedTuple):
     """What one client may ask of the server; times in seconds, sizes in bytes."""
 
+    request: int = framing.REQUEST_LIMIT
     message: int = framing.MESSAGE_LIMIT
+    """An answer."""
     read_timeout: float = 60.0
     """From the first byte of a message to its last."""
     write_timeout: float = 60.0
@@ -52,6 +55,10 @@ class Limits(NamedTuple):
     write_buffer: int = 256 * 1024
     """An answer beyond this has to be taken before the next request is looked at."""
     connections: int = 4096
+    kept: int = 192 * 1024 * 1024
+    """Requests that are not begun and answers that are not taken, of all clients together."""
+    kept_always: int = 64 * 1024
+    """A client who has no more of them than this is never hung up on for it."""
 
 
 class LuxiServer:
@@ -69,6 +76,8 @@ class LuxiServer:
         self._handlers = handlers
         self.limits = limits or Limits()
         self.connections: set[Connection] = set()
+        #: bytes of requests and answers that are kept for clients
+        self.kept = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.Server] = []
 
@@ -149,8 +158,9 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._limits = server.limits
         self._loop = asyncio.get_running_loop()
-        self._decoder = framing.Decoder(server.limits.message)
-        self._requests: deque[framing.Request | errors.LuxiError] = deque()
+        self._decoder = framing.Decoder(server.limits.request)
+        self._requests: deque[bytes] = deque()
+        self._kept = 0
         self._transport: asyncio.Transport
         self._task: asyncio.Task[None] | None = None
         self._method: str | None = None
@@ -176,12 +186,11 @@ class Connection(asyncio.Protocol):
         if self._ended:
             return
         try:
-            for message in self._decoder.feed(data):
-                self._requests.append(_read_request(message))
+            self._requests += self._decoder.feed(data)
         except errors.ProtocolError as err:
-            log.warning("hanging up on LUXI client %s: %s", self._peer, err)
-            self._hang_up()
+            self._hang_up(str(err))
             return
+        self._keep()
         if self._requests and self._task is None:
             self._task = self._server.start_task(self._answer_all())
         if len(self._requests) > _READ_AHEAD:
@@ -208,7 +217,9 @@ class Connection(asyncio.Protocol):
         self._ended = True
         self._server.connections.discard(self)
         self._stop_deadline()
+        self._decoder = framing.Decoder()
         self._requests.clear()
+        self._keep()
         self.resume_writing()
         # What changes something is carried through: the client may only have been impatient.
         if self._task is not None and self._method in methods.ABANDONABLE:
@@ -229,7 +240,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close without another word."""
-        self._hang_up()
+        self._hang_up("the daemon ends")
 
     # --- answering ---
 
@@ -237,11 +248,12 @@ class Connection(asyncio.Protocol):
         in_step = False
         try:
             while self._requests and not self._transport.is_closing():
-                request = self._requests.popleft()
+                message = self._requests.popleft()
                 if len(self._requests) <= _READ_AHEAD and not self._ended and not self._transport.is_reading():
                     self._transport.resume_reading()
                     self._watch_message()
-                await self._answer(request)
+                self._keep()
+                await self._answer(message)
             in_step = True
         finally:
             self._task = None
@@ -251,32 +263,49 @@ class Connection(asyncio.Protocol):
             elif self._ended:
                 self._transport.close()
 
-    async def _answer(self, request: framing.Request | errors.LuxiError) -> None:
-        if isinstance(request, errors.LuxiError):
-            message = framing.encode_failure(request)
-        elif self._ended and request.method in methods.WAITING:
+    async def _answer(self, request: bytes) -> None:
+        try:
+            call = framing.decode_request(request)  # not before: read it takes many times the memory
+        except errors.ProtocolError as err:
+            self._hang_up(str(err))
             return
-        else:
-            self._method = request.method
-            if request.method not in methods.ABANDONABLE:
-                log.info("LUXI client %s calls %s", self._peer, request.method)
-            message = await self._server.answer(request.method, request.args)
-            self._method = None
+        except errors.LuxiError as err:
+            await self._send(framing.encode_failure(err))
+            return
+        if self._ended and call.method in methods.WAITING:
+            return
+        self._method = call.method
+        if call.method not in methods.ABANDONABLE:
+            log.info("LUXI client %s calls %s", self._peer, call.method)
+        answer = await self._server.answer(call.method, call.args)
+        self._method = None
+        await self._send(answer)
+
+    async def _send(self, answer: bytes) -> None:
         if self._transport.is_closing():
             return
-        self._transport.write(message)
+        self._transport.write(answer)
         if self._drained is None:
             return
+        self._keep()
         try:
             async with asyncio.timeout(self._limits.write_timeout):
                 await self._drained
         except TimeoutError:
-            log.warning(
-                "hanging up on LUXI client %s: it took no answer for %g s", self._peer, self._limits.write_timeout
-            )
-            self._hang_up()
+            self._hang_up(f"it took no answer for {self._limits.write_timeout:g} s")
+        self._keep()
 
-    def _hang_up(self) -> None:
+    def _keep(self) -> None:
+        """Count what is kept for this client; hang up if it is what makes it too much for all."""
+        unsent = self._transport.get_write_buffer_size()
+        before, self._kept = self._kept, self._decoder.pending + sum(map(len, self._requests)) + unsent
+        self._server.kept += self._kept - before
+        if self._kept > max(before, self._limits.kept_always) and self._server.kept > self._limits.kept:
+            self._hang_up(f"{self._kept} bytes of its messages are kept, {self._server.kept} of all clients")
+
+    def _hang_up(self, reason: str) -> None:
+        if not self._transport.is_closing():
+            log.warning("hanging up on LUXI client %s: %s", self._peer, reason)
         self._ended = True
         self._transport.abort()
 
@@ -296,26 +325,7 @@ class Connection(asyncio.Protocol):
             self._deadline = None
 
     def _give_up_message(self) -> None:
-        log.warning(
-            "hanging up on LUXI client %s: half a message (%d bytes) for %g s",
-            self._peer,
-            self._decoder.pending,
-            self._limits.read_timeout,
-        )
-        self._hang_up()
-
-
-def _read_request(message: bytes) -> framing.Request | errors.LuxiError:
-    """Return a request, or the error it has to be answered with.
-
-    Raises ProtocolError for what is no request.
-    """
-    try:
-        return framing.decode_request(message)
-    except errors.ProtocolError:
-        raise
-    except errors.LuxiError as err:
-        return err
+        self._hang_up(f"half a message ({self._decoder.pending} bytes) for {self._limits.read_timeout:g} s")
 
 
 def _listen(path: str, gid: int) -> socket.socket:

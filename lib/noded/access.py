@@ -120,6 +120,6 @@ class Access:
 
 
 def parse_candidates(lines: list[str]) -> frozenset[str]:
-    """Return the digests in lines of `node uuid=digest`."""
-    digests = (line.partition("=")[2].strip().upper() for line in lines)
+    """Return the digests in lines of `node uuid=digest`; while certificates are changed, `digest,digest`."""
+    digests = (digest.strip().upper() for line in lines for digest in line.partition("=")[2].split(","))
     return frozenset(digest for digest in digests if digest)

@@ -13,6 +13,7 @@ from ganeti.noded.backend.hooks import Hooks
 from ganeti.noded.backend.iallocator import Allocators
 from ganeti.noded.backend.instance import Instances
 from ganeti.noded.backend.jobqueue import JobQueueReplica
+from ganeti.noded.backend.keys import Keys
 from ganeti.noded.backend.master import Master
 from ganeti.noded.backend.migration import Migration
 from ganeti.noded.backend.node import Node
@@ -37,6 +38,7 @@ SUBJECTS: tuple[Callable[[NodeContext], object], ...] = (
     Hooks,
     Instances,
     JobQueueReplica,
+    Keys,
     Master,
     Migration,
     Node,

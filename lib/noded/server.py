@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 import ssl
+from collections.abc import Callable
 from typing import NamedTuple
 
 from aiohttp import web
@@ -47,6 +48,11 @@ TOO_SLOW = 408
 TOO_LARGE = 413
 
 _KEY_LIMIT = 200
+#: X509_V_FLAG_NO_CHECK_TIME, see X509_VERIFY_PARAM_set_flags(3)
+_NO_CHECK_TIME = 0x200000
+
+#: returns new TLS settings when keys were replaced since the last look, else None
+NewTls = Callable[[], ssl.SSLContext | None]
 
 
 class Limits(NamedTuple):
@@ -75,11 +81,16 @@ class _Refusal(Exception):
 def tls_context(server_cert: str, *, key: str | None = None) -> ssl.SSLContext:
     """Return the TLS settings of the node daemon: TLS 1.2 or later, certificates of this cluster on both sides.
 
+    All certificates in the file are trusted; the first is shown.  That a client's has
+    expired is no matter here: who may call is in the list of `ganeti.noded.access`, and
+    somebody has to be able to bring new ones.
+
     Raises X509CertError.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= _NO_CHECK_TIME
     try:
         context.load_cert_chain(server_cert, key)
         context.load_verify_locations(server_cert)
@@ -89,9 +100,20 @@ def tls_context(server_cert: str, *, key: str | None = None) -> ssl.SSLContext:
 
 
 class NodeServer:
-    """Serves the calls of one node."""
+    """Serves the calls of one node.
 
-    def __init__(self, functions: Functions, access: Access, clock: Clock, limits: Limits | None = None) -> None:
+    Before a request is answered, `new_tls` is asked: who has brought new keys finds
+    them in use with the next connection.
+    """
+
+    def __init__(
+        self,
+        functions: Functions,
+        access: Access,
+        clock: Clock,
+        limits: Limits | None = None,
+        new_tls: NewTls | None = None,
+    ) -> None:
         self._functions = functions
         self._access = access
         self._limits = limits or Limits()
@@ -104,13 +126,29 @@ class NodeServer:
             lingering_time=self._limits.lingering_seconds,
             auto_decompress=False,
         )
+        self._new_tls = new_tls
+        self._socket: socket.socket | None = None
         self._listener: asyncio.Server | None = None
 
     async def listen(self, listening: socket.socket, tls: ssl.SSLContext) -> None:
-        """Serve connections to a bound socket."""
-        self._listener = await asyncio.get_running_loop().create_server(
+        """Serve connections to a bound socket, which is closed by `stop`."""
+        self._socket = listening
+        self._listener = await self._accept(listening, tls)
+
+    async def follow_keys(self) -> None:
+        """Use the keys that are there now for all connections to come; those that stand go on."""
+        tls = self._new_tls() if self._new_tls else None
+        if tls is None or self._listener is None or self._socket is None:
+            return
+        # One after the other on the same socket: nobody who connects meanwhile is refused.
+        before, self._listener = self._listener, await self._accept(self._socket, tls)
+        before.close()
+        log.info("keys were replaced: new connections use them")
+
+    async def _accept(self, listening: socket.socket, tls: ssl.SSLContext) -> asyncio.Server:
+        return await asyncio.get_running_loop().create_server(
             self._http,
-            sock=listening,
+            sock=listening.dup(),
             ssl=tls,
             ssl_handshake_timeout=self._limits.handshake_seconds,
             ssl_shutdown_timeout=self._limits.ending_seconds,
@@ -119,8 +157,9 @@ class NodeServer:
 
     async def stop(self) -> None:
         """Listen no more, end all calls, let their answers out, close all connections."""
-        if self._listener is not None:
+        if self._listener is not None and self._socket is not None:
             self._listener.close()
+            self._socket.close()
         await self._functions.stop()
         self._http.pre_shutdown()  # ends idle connections; the others when their answer is out
         await self._http.shutdown(self._limits.ending_seconds)
@@ -134,6 +173,7 @@ class NodeServer:
             status, body = REFUSED, failure(err)
         except UnknownFunction as err:
             status, body = UNKNOWN, failure(errors.RemoteError(str(err)))
+        await self.follow_keys()
         if status not in (OK, STILL_RUNNING):
             log.warning("%s of %s refused: %s", request.path, request.remote, body.decode("ascii", "replace"))
         headers = {DAEMON_HEADER: self.incarnation}

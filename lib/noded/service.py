@@ -10,9 +10,11 @@ import contextlib
 import gc
 import logging
 import signal
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ganeti import errors
 from ganeti.clock import Clock
 from ganeti.noded.access import Access
 from ganeti.noded.function_process import Handler
@@ -52,10 +54,14 @@ class NodeDaemon:
         self._paths = paths
         self._clock = clock
         self._ending = asyncio.Event()
+        #: set when keys are to be looked at, or it is time to end
+        self._awake = asyncio.Event()
         certificate = options.ssl_cert or paths.server_cert
+        self._certificate = certificate
+        self._seen = files.signature(certificate)
         self._tls = tls_context(certificate, key=options.ssl_key or None)
         self._functions = Functions(table, handlers, server, clock, on_quit=self.end, max_processes=options.max_clients)
-        self._server = NodeServer(self._functions, Access(paths, certificate), clock, limits)
+        self._server = NodeServer(self._functions, Access(paths, certificate), clock, limits, self._new_tls)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until `end`; `ready` is called when calls can come in.
@@ -65,7 +71,7 @@ class NodeDaemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end)
-        loop.add_signal_handler(signal.SIGHUP, self._reopen_logs)
+        loop.add_signal_handler(signal.SIGHUP, self._look_again)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         self._clear()
         address = self._options.bind or default_address(self._paths)
@@ -75,13 +81,29 @@ class NodeDaemon:
         # What exists now stays: keep the collector from touching, and so copying, pages shared with a parent.
         gc.freeze()
         ready()
-        await self._ending.wait()
+        while not self._ending.is_set():
+            await self._awake.wait()
+            self._awake.clear()
+            await self._server.follow_keys()
         log.info("node daemon is ending")
         await self._server.stop()
 
     def end(self) -> None:
         """Let `run` return, after ending all calls."""
         self._ending.set()
+        self._awake.set()
+
+    def _new_tls(self) -> ssl.SSLContext | None:
+        """Return the TLS settings by the keys that were put in place of those in use, None if there are no new ones."""
+        now = files.signature(self._certificate)
+        if now == self._seen or now is None:
+            return None
+        self._seen = now
+        try:
+            return tls_context(self._certificate, key=self._options.ssl_key or None)
+        except errors.X509CertError as err:
+            log.error("%s; going on with the keys of before", err)
+            return None
 
     def _clear(self) -> None:
         """Remove what writes left behind that ended with an earlier daemon; the master daemon here may be writing."""
@@ -89,6 +111,7 @@ class NodeDaemon:
             with contextlib.suppress(OSError):
                 files.remove_leftovers(directory, self._clock.time() - _LEFTOVER_AGE)
 
-    def _reopen_logs(self) -> None:
+    def _look_again(self) -> None:
         logs.reopen()
         self._functions.reopen_logs()
+        self._awake.set()

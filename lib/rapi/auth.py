@@ -41,15 +41,15 @@ class UsersFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self.current = NOBODY
-        self._seen = watch.signature(self.path)
+        self._seen = files.signature(self.path)
 
     def changed(self) -> bool:
         """Tell whether the file is not the one that was read last."""
-        return watch.signature(self.path) != self._seen
+        return files.signature(self.path) != self._seen
 
     def load(self) -> None:
         """Read the file; without it there are no users.  What is wrong with it goes to the log."""
-        self._seen = watch.signature(self.path)  # before reading: a change meanwhile is then seen as one
+        self._seen = files.signature(self.path)  # before reading: a change meanwhile is then seen as one
         try:
             data = files.read_file(self.path, FILE_LIMIT)
         except FileNotFoundError:

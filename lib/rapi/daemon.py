@@ -14,7 +14,6 @@ import logging
 import os
 import signal
 import socket
-import ssl
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -30,8 +29,8 @@ from ganeti.rapi.privileges import become_user
 from ganeti.rapi.resources.all import RESOURCES
 from ganeti.rapi.server import MAX_CLIENTS, ApiServer, Limits, tls_context
 from ganeti.rapi.watching import make_watching
+from ganeti.utils import files, process, watch
 from ganeti.utils import log as logs
-from ganeti.utils import process
 from ganeti.utils.listen import bound_socket, default_address
 
 log = logging.getLogger(__name__)
@@ -50,8 +49,50 @@ class _Opened(NamedTuple):
     """What may need root: the port, the keys, the users."""
 
     listening: socket.socket
-    tls: ssl.SSLContext | None
+    tls: _Tls | None
     users: UsersFile
+
+
+class _Tls:
+    """The TLS settings; keys that are replaced are used for connections to come.
+
+    Raises X509CertError when there are none that can be used.
+    """
+
+    def __init__(self, certificate: str, key: str | None, chain: str | None) -> None:
+        self._files = (certificate, key, chain)
+        self._seen = self._signatures()
+        self.context = tls_context(*self._files)
+
+    async def follow(self) -> None:
+        """Use new keys whenever there are any, for ever."""
+        directory, _, name = self._files[0].rpartition("/")
+        changes = watch.Changes(directory, [name])
+        try:
+            while True:
+                self.refresh()
+                changes.start()
+                await changes.wait()
+        finally:
+            changes.stop()
+
+    def refresh(self) -> None:
+        """Look whether there are new keys; those of before go on if they cannot be used."""
+        seen = self._signatures()
+        if seen == self._seen:
+            return
+        self._seen = seen
+        certificate, key, _ = self._files
+        try:
+            tls_context(*self._files)  # apart: one that fails leaves half of its keys behind
+            self.context.load_cert_chain(certificate, key)
+        except (errors.X509CertError, OSError) as err:
+            log.error("cannot use new keys: %s; going on with those of before", err)
+        else:
+            log.info("keys were replaced: new connections use them")
+
+    def _signatures(self) -> list[files.Signature]:
+        return [files.signature(path) for path in self._files if path]
 
 
 def start(paths: Paths, options: argparse.Namespace, daemon: process.Daemon | None = None) -> int:
@@ -99,7 +140,7 @@ def check_mastership(paths: Paths) -> None:
 def _open(paths: Paths, options: argparse.Namespace) -> _Opened:
     tls = None
     if options.ssl:
-        tls = tls_context(options.ssl_cert or paths.rapi_cert, options.ssl_key or None, options.ssl_chain or None)
+        tls = _Tls(options.ssl_cert or paths.rapi_cert, options.ssl_key or None, options.ssl_chain or None)
     users = UsersFile(paths.rapi_users)
     users.load()
     address = options.bind or default_address(paths)
@@ -110,7 +151,8 @@ def _open(paths: Paths, options: argparse.Namespace) -> _Opened:
 
 def _drop_root(paths: Paths) -> None:
     if _autoconf.USER_PREFIX and os.geteuid() == 0 and not paths.is_virtual:
-        become_user(f"{_autoconf.USER_PREFIX}rapi")
+        # The log is written to from here on, and opened anew when it was rotated.
+        become_user(f"{_autoconf.USER_PREFIX}rapi", own=[paths.log_file(PROGRAM)])
 
 
 async def _serve(paths: Paths, options: argparse.Namespace, opened: _Opened, ready: Callable[[], None]) -> None:
@@ -126,14 +168,17 @@ async def _serve(paths: Paths, options: argparse.Namespace, opened: _Opened, rea
     server = ApiServer(
         RESOURCES, master, doorkeeper, clock, limits, make_watching(master, clock, figures=options.metrics)
     )
-    await server.listen(opened.listening, opened.tls)
+    await server.listen(opened.listening, opened.tls.context if opened.tls else None)
     async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(opened.users.follow())
+        watching = [tasks.create_task(opened.users.follow())]
+        if opened.tls:
+            watching.append(tasks.create_task(opened.tls.follow()))
         ready()
         await stop.wait()
         log.info("stopping")
         await server.stop()
-        watching.cancel()
+        for task in watching:
+            task.cancel()
     pool.close()
 
 

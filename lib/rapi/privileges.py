@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import grp
+import contextlib
 import os
 import pwd
+from collections.abc import Iterable
 
 from ganeti import errors
 
 
-def become_user(name: str, group: str = "") -> None:
+def become_user(name: str, own: Iterable[str] = ()) -> None:
     """Be another user with all groups of that user, as the process and everything it starts.
 
-    `group` is the main group, if not the user's own.  Raises EnvironmentFailure when
-    there is no such user or group.
+    Files of `own` that are there become that user's before.  Raises EnvironmentFailure
+    when there is no such user, OSError.
     """
     try:
         user = pwd.getpwnam(name)
     except KeyError:
         raise errors.EnvironmentFailure(f"cannot run as user {name}: there is no such user") from None
-    try:
-        gid = grp.getgrnam(group).gr_gid if group else user.pw_gid
-    except KeyError:
-        raise errors.EnvironmentFailure(f"cannot run as group {group}: there is no such group") from None
-    os.setgroups(os.getgrouplist(name, gid))
-    os.setresgid(gid, gid, gid)
+    for path in own:
+        with contextlib.suppress(FileNotFoundError):
+            os.chown(path, user.pw_uid, -1, follow_symlinks=False)
+    os.setgroups(os.getgrouplist(name, user.pw_gid))
+    os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
     os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)

@@ -12,7 +12,7 @@ import logging
 import os
 import select
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import pycurl
 
@@ -30,6 +30,7 @@ IDLE_SECONDS = 60
 # A connection used within the last second curl takes again without looking whether it is still open.
 BLIND_SECONDS = 1.1
 
+_NOT_OURS = frozenset({pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CERTPROBLEM, pycurl.E_SSL_PINNEDPUBKEYNOTMATCH})
 _LOST = frozenset(
     {
         pycurl.E_GOT_NOTHING,
@@ -53,10 +54,25 @@ def is_quiet(connection: int) -> bool:
 
 
 class Credentials(NamedTuple):
-    """What we show and what we accept, as PEM."""
+    """What we show and what we accept, as PEM.
+
+    With `pins` (see `CURLOPT_PINNEDPUBLICKEY`) a node is whoever holds one of these
+    keys, even when its certificate has expired.
+    """
 
     ca: bytes
     client: bytes
+    pins: str = ""
+
+
+class CredentialSource(Protocol):
+    """Where credentials come from."""
+
+    def load(self) -> Credentials:
+        """Return those to use now.
+
+        Raises X509CertError.
+        """
 
 
 class CredentialFiles:
@@ -155,6 +171,9 @@ class Transfer:
         handle.setopt(pycurl.FORBID_REUSE, alone)
         if credentials is not self._credentials:
             handle.setopt(pycurl.CAINFO_BLOB, credentials.ca)
+            handle.setopt(pycurl.SSL_VERIFYPEER, 0 if credentials.pins else 1)
+            if credentials.pins:
+                handle.setopt(pycurl.PINNEDPUBLICKEY, credentials.pins)
             handle.setopt(pycurl.SSLCERT_BLOB, credentials.client)
             handle.setopt(pycurl.SSLKEY_BLOB, credentials.client)
             self._credentials = credentials
@@ -187,7 +206,10 @@ class Transfer:
         told = message or f"curl error {code}"
         if code == pycurl.E_OPERATION_TIMEDOUT:
             return self._timed_out()
-        if code in (pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CERTPROBLEM):
+        if code == pycurl.E_PEER_FAILED_VERIFICATION and "expired" in told:
+            text = f"the certificate of node daemon at {self._where} has expired"
+            return Loss(Phase.REFUSED, f"{text}; gnt-cluster renew-crypto --new-cluster-certificate", False)
+        if code in _NOT_OURS:
             return Loss(Phase.REFUSED, f"node daemon at {self._where} is not of this cluster: {told}", False)
         if "alert" in told:
             return Loss(Phase.REFUSED, f"node daemon at {self._where} refused our certificate: {told}", False)

@@ -15,7 +15,7 @@ from collections.abc import Container
 import pycurl
 
 from ganeti import errors
-from ganeti.rpc.curl import BLIND_SECONDS, IDLE_SECONDS, CredentialFiles, Credentials, Transfer, is_quiet
+from ganeti.rpc.curl import BLIND_SECONDS, IDLE_SECONDS, CredentialFiles, Transfer, is_quiet
 from ganeti.rpc.result import Phase
 from ganeti.rpc.transport import ANSWER_LIMIT, Endpoint, Loss, Request, Response, Times
 
@@ -118,8 +118,6 @@ class CurlEngine:
         self._transfers: dict[pycurl.Curl, Transfer] = {}
         self._watched: dict[int, int] = {}
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
-        self._credentials: Credentials | None = None
-        self._credentials_checked = float("-inf")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
@@ -155,7 +153,7 @@ class CurlEngine:
             try:
                 now = loop.time()
                 alone = peer.is_blind(now)
-                transfer.prepare(request, self._current_credentials(now), alone=alone)
+                transfer.prepare(request, self._credential_files.load(), alone=alone)
             except errors.X509CertError as err:
                 return Loss(Phase.REFUSED, str(err), False)
             if handshakes is not None:
@@ -179,13 +177,6 @@ class CurlEngine:
                     del self._transfers[handle]
                     self._multi.remove_handle(handle)
                 peer.transfers.append(transfer)
-
-    def _current_credentials(self, now: float) -> Credentials:
-        # Certificates change once in years: looking once a second is soon enough.
-        if self._credentials is None or now - self._credentials_checked >= 1.0:
-            self._credentials = self._credential_files.load()
-            self._credentials_checked = now
-        return self._credentials
 
     async def close(self) -> None:
         """End what runs, as lost, and close all connections."""

@@ -130,6 +130,26 @@ def upload_file_single(
     raise NotImplementedError
 
 
+@procedure(timeout=URGENT, inline=True)
+def key_files_write(contents: Sequence[tuple[str, str | None]]) -> None:
+    """Write key files, by name, in this order, for the node's daemons to use; None removes one."""
+    raise NotImplementedError
+
+
+@procedure(timeout=SLOW, inline=True)
+def node_crypto_tokens(
+    token_request: Sequence[tuple[str, str, Mapping[str, object]]],
+) -> Sequence[tuple[str, str]]:
+    """Answer digests of the client certificate: type `ssl`; `get`, or `create` one beside it, or `delete` that."""
+    raise NotImplementedError
+
+
+@procedure(timeout=URGENT, inline=True)
+def client_cert_activate(digest: str) -> None:
+    """Use the new client certificate that has this digest; may be repeated."""
+    raise NotImplementedError
+
+
 @procedure(timeout=NORMAL, inline=True)
 def edit_file_single(file_name: str, pieces: Sequence[tuple[int, int, str]], checksum: int, mode: int) -> bool:
     """Write one of the allowed files, atomically, telling what differs from the one that is there.

@@ -10,7 +10,7 @@ import pycurl
 from ganeti import errors
 from ganeti.model.scalars import NodeName
 from ganeti.procedure import Procedure
-from ganeti.rpc.curl import CredentialFiles, Transfer, is_quiet
+from ganeti.rpc.curl import CredentialSource, Transfer, is_quiet
 from ganeti.rpc.result import Failure, NodeResult, Phase
 from ganeti.rpc.transport import (
     ANSWER_LIMIT,
@@ -38,7 +38,7 @@ class Caller:
         self,
         name: NodeName,
         endpoint: Endpoint,
-        credentials: CredentialFiles,
+        credentials: CredentialSource,
         cluster_uuid: str,
         times: Times | None = None,
     ) -> None:
@@ -106,7 +106,7 @@ class Caller:
 def call_sync(
     name: NodeName,
     address: str,
-    credentials: CredentialFiles,
+    credentials: CredentialSource,
     cluster_uuid: str,
     proc: Procedure[P, R],
     *args: P.args,

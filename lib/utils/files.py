@@ -34,6 +34,10 @@ _ZEROS = bytes(1024 * 1024)
 _LOCK_POLL_SECONDS = 0.02
 
 
+#: what tells one state of a file from another; None while there is no file
+Signature = tuple[int, int, int] | None
+
+
 class Disk:
     """Where files are: every change of one is a method here."""
 
@@ -337,6 +341,15 @@ def read_text(path: str, limit: int = READ_LIMIT) -> str:
     return read_file(path, limit).decode()
 
 
+def signature(path: str) -> Signature:
+    """Return what changes when a file is replaced or written to."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
 def set_permissions(path: str, mode: int, *, uid: int = -1, gid: int = -1) -> bool:
     """Correct mode and owner of a file or directory that is there; tell whether that was needed.
 
@@ -405,7 +418,8 @@ def locked_file(path: str, shared: bool = False, timeout: float = 10.0, mode: in
         deadline = time.monotonic() + timeout
         while not try_lock(fd, shared):
             if time.monotonic() >= deadline:
-                raise errors.LockError(f"cannot lock {path}: held by another process for {timeout:g} s")
+                long = f" for {timeout:g} s" if timeout else ""
+                raise errors.LockError(f"cannot lock {path}: held by another process{long}")
             time.sleep(_LOCK_POLL_SECONDS)
         yield fd
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import warnings
 from collections.abc import Callable, Collection
 from typing import Any
@@ -16,9 +15,6 @@ with warnings.catch_warnings():
 
 log = logging.getLogger(__name__)
 
-#: what tells one state of a file from another; None while there is no file
-Signature = tuple[int, int, int] | None
-
 _EVENTS = (
     pyinotify.IN_MOVED_TO
     | pyinotify.IN_MOVED_FROM
@@ -26,15 +22,6 @@ _EVENTS = (
     | pyinotify.IN_DELETE
     | pyinotify.IN_ATTRIB
 )
-
-
-def signature(path: str) -> Signature:
-    """Return what changes when a file is replaced or written to."""
-    try:
-        stat = os.stat(path)
-    except OSError:
-        return None
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
 class DirectoryWatch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import hashlib
 import time
@@ -15,6 +16,8 @@ from ganeti import errors
 from ganeti.utils import files
 
 RSA_BITS = 2048
+#: how long certificates of a cluster are good (`spec/files.json`)
+DAYS = 1825
 _PEM_LIMIT = 1024 * 1024
 _BEGIN_CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 # Clocks of nodes differ: a certificate must not be refused for being seconds too young.
@@ -23,7 +26,7 @@ _BACKDATED = datetime.timedelta(minutes=5)
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
-def create_self_signed(cn: str, days: int, *, ca: bool = True, serial: int = 1) -> bytes:
+def create_self_signed(cn: str, days: float, *, ca: bool = True, serial: int = 1) -> bytes:
     """Return a new RSA key with its own certificate; `ca` allows it to sign others."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
     name = _name(cn)
@@ -31,7 +34,7 @@ def create_self_signed(cn: str, days: int, *, ca: bool = True, serial: int = 1) 
     return _pem(key, certificate)
 
 
-def create_signed(cn: str, signer_pem: bytes, days: int, serial: int) -> bytes:
+def create_signed(cn: str, signer_pem: bytes, days: float, serial: int) -> bytes:
     """Return a new key with a certificate signed by the key of `signer_pem`.
 
     The key is of an elliptic curve: made in no time, and cheap in every handshake.
@@ -111,6 +114,51 @@ def load_certificate(where: str, pem: bytes) -> x509.Certificate:
         raise errors.X509CertError(where, "holds no certificate") from err
 
 
+def load_certificates(where: str, pem: bytes) -> list[x509.Certificate]:
+    """Return all certificates of a PEM, in order.
+
+    Raises X509CertError naming `where` when there is none, or one is damaged.
+    """
+    start = pem.find(_BEGIN_CERTIFICATE)
+    try:
+        return x509.load_pem_x509_certificates(pem[max(start, 0) :])
+    except ValueError as err:
+        raise errors.X509CertError(where, "holds no certificate") from err
+
+
+def as_pem(certificate: x509.Certificate) -> str:
+    """Return a certificate as text."""
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def with_trust(pem: bytes, *others: bytes) -> bytes:
+    """Return key and first certificate of a PEM, followed by those of others, which are trusted as well."""
+    own = load_key("given", pem, checked=False), load_certificate("given", pem)
+    seen = [own[1]]
+    for other in others:
+        certificate = load_certificate("given", other)
+        if certificate not in seen:
+            seen.append(certificate)
+    return _pem(*own) + b"".join(c.public_bytes(serialization.Encoding.PEM) for c in seen[1:])
+
+
+def public_key_pins(pem: bytes) -> str:
+    """Return the digests of the public keys of all certificates of a PEM, as curl wants them (sha256//...;...).
+
+    Raises X509CertError.
+    """
+    digests = [hashlib.sha256(_public_bytes(certificate)).digest() for certificate in load_certificates("given", pem)]
+    return ";".join(f"sha256//{base64.b64encode(digest).decode()}" for digest in digests)
+
+
+def key_fits(where: str, pem: bytes) -> bool:
+    """Tell whether the key of a PEM is that of its first certificate.
+
+    Raises X509CertError when there is no key or no certificate.
+    """
+    return _public_bytes(load_certificate(where, pem)) == _public_bytes(load_key(where, pem, checked=False))
+
+
 def load_key(where: str, pem: bytes, *, checked: bool = True) -> Key:
     """Return the private key of a PEM; `checked` refuses numbers that make no sound RSA key.
 
@@ -130,7 +178,7 @@ def _name(cn: str) -> x509.Name:
 
 
 def _build(
-    subject: x509.Name, issuer: x509.Name, key: Key, signer: Key, *, days: int, serial: int, ca: bool
+    subject: x509.Name, issuer: x509.Name, key: Key, signer: Key, *, days: float, serial: int, ca: bool
 ) -> x509.Certificate:
     start = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     usage = x509.KeyUsage(

@@ -209,7 +209,7 @@ def sweep(make_cluster: MakeCluster, points: Sequence[CrashPoint]) -> Iterator[b
 
 
 @pytest.mark.parametrize("death", [CRASH, POWER_CUT, POWER_CUT_NAMES_KEPT], ids=["crash", "power", "names-kept"])
-def test_f01_the_master_dies_at_a_change_of_its_disk(
+def test_f01_f47_the_master_dies_or_loses_power_at_a_change_of_its_disk(
     make_cluster: MakeCluster, sizes: tuple[int, int], part: int, death: Any, seed: str
 ) -> None:
     points = [CrashPoint(write=n, death=death) for n in places(sizes[0], part, random.Random(seed))]

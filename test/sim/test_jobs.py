@@ -14,9 +14,9 @@ from ganeti.masterd.cmdlib.registry import UNITS
 from ganeti.masterd.jobqueue.job import Job
 from ganeti.model.enums import JobStatus, OpStatus
 from ganeti.model.opcodes.registry import OPCODES
-from ganeti.model.opcodes.test import OpTestDelay
+from ganeti.model.opcodes.test import OpTestDelay, OpTestDummy
 from ganeti.model.scalars import JobId
-from test.support.sim import Master, SimCluster, results_of
+from test.support.sim import Master, SimCluster, log_of, results_of
 from test.support.sim_check import check_at_rest, running
 from test.support.sim_net import State
 from test.support.sim_ops import create, delay, name_of, node, shutdown, startup
@@ -227,13 +227,15 @@ def test_f10_a_job_killed_during_a_call_keeps_its_log_and_frees_its_locks_in_tim
     async def scenario(master: Master) -> None:
         await master.run(create(1, on=2, start=False))
         cluster.network.states[node(2)] = State.HANGING
-        job_id = await master.submit(delay(0.01), startup(1))
+        begun = OpTestDummy(result=None, messages="begun", fail=False)
+        job_id = await master.submit(begun, startup(1))
         await master.until(job_id, JobStatus.RUNNING)
         await asyncio.sleep(1.0)
         start = cluster.time.now
         await master.call(m.cancel_job, job_id, True)
         job = await master.end_of(job_id)
         assert job.status == JobStatus.ERROR and job.ops[0].status == OpStatus.SUCCESS
+        assert "begun" in log_of(job)
         assert cluster.time.now - start < 5 and master.daemon.locks.dump() == []
         cluster.network.states.clear()
         await asyncio.sleep(5.0)

@@ -111,8 +111,12 @@ def master_config(cluster: Cluster) -> bytes:
 def queue_of(cluster: Cluster, node: str) -> dict[str, bytes]:
     """Return the job files a node has, by name."""
     directory = cluster.paths(node).queue_dir
-    names = [name for name in os.listdir(directory) if name.startswith("job-")]
-    return {name: files.read_file(os.path.join(directory, name)) for name in names}
+    found = {}
+    for name in os.listdir(directory):
+        with contextlib.suppress(FileNotFoundError):  # archived meanwhile
+            if name.startswith("job-"):
+                found[name] = files.read_file(os.path.join(directory, name))
+    return found
 
 
 def check_processes(cluster: Cluster) -> None:

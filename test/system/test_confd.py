@@ -8,7 +8,8 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,11 @@ from ganeti import _autoconf, errors
 from ganeti.bootstrap import daemons
 from ganeti.confd.client import ConfdClient, read_key, read_peers
 from ganeti.confd.requests import BY_NAME, DEFAULT_PORT, RequestType
+from ganeti.luxi import methods
 from ganeti.utils import files, json
+from test.support import invariants
 from test.support.cluster import Cluster, running_cluster, virtual_nodes
-from test.support.confd import hostile_datagrams, opened, question
+from test.support.confd import hostile_datagrams, opened, question, signed
 from test.support.polling import until
 
 CLIENT = os.path.join(_autoconf.TOOLSDIR, "confd-client")
@@ -178,6 +181,101 @@ def test_f35_question_of_a_clock_that_is_off_is_named_in_the_log_and_jobs_go_on(
     until(lambda: "clock skew: a correctly signed question from 127.0.0.1 was dropped" in _log(cluster, "node2"), "log")
     assert _log(cluster, "node2").count("clock skew") == 1
     cluster.ok("gnt-debug", "delay", "0.01")
+
+
+#: type, query, status, and what the answer is in a cluster of three candidates with one instance;
+#: all of it from the public description of the protocol
+PUBLIC: tuple[tuple[int, object, int, Callable[[Any], bool]], ...] = (
+    (0, None, 0, lambda answer: answer == "ok"),
+    (0, "something", 1, lambda answer: isinstance(answer, str)),
+    (1, "node1", 0, lambda answer: answer == 0),
+    (1, "node2", 0, lambda answer: answer == 1),
+    (1, "nobody", 1, lambda answer: answer == 0),
+    (2, {"1": "192.0.2.77"}, 0, lambda answer: isinstance(answer, str) and answer.startswith("127.")),
+    (2, {"1": "192.0.2.78"}, 1, lambda answer: answer == 0),
+    (2, {"2": ["192.0.2.77", "192.0.2.78"]}, 0, lambda answer: [part[0] for part in answer] == [0, 1]),
+    (2, "192.0.2.77", 1, lambda answer: answer == 2),
+    (3, None, 0, lambda answer: answer == "node1"),
+    (3, {"3": ["0", "2"]}, 0, lambda answer: answer[0] == "node1" and len(answer) == 2),
+    (3, {"3": [0, 1, 2]}, 0, lambda answer: answer[0] == "node1" and len(answer) == 3),
+    (3, ["0"], 1, lambda answer: answer == 2),
+    (4, None, 0, lambda answer: len(answer) == 3),
+    (5, None, 0, lambda answer: len(answer) == 3),
+    (6, None, 0, lambda answer: answer == ["192.0.2.77"]),
+    (7, "node1", 0, lambda answer: answer == []),
+    (8, "node2", 0, lambda answer: [i["name"] for i in answer[0]] == ["instance1"] and answer[1] == []),
+    (9, "instance1", 0, lambda answer: answer == []),
+    (10, "cluster/cluster_name", 0, lambda answer: answer == "cluster"),
+    (10, "cluster/nothing", 1, lambda answer: answer == 2),
+    (11, None, 0, lambda answer: isinstance(answer, dict)),
+)
+
+
+def test_client_written_from_the_public_documents_alone_is_answered(cluster: Cluster, asker: socket.socket) -> None:
+    nic = "0:ip=192.0.2.77,mode=routed,link=" + _default_link(cluster)
+    add = ("gnt-instance", "add", "-t", "diskless", "-o", "noop", "--net", nic, "-n", "node2", "--no-start")
+    cluster.ok(*add, "instance1")
+    key = read_key(cluster.paths(2))
+    until(lambda: serial_of(cluster, _address(cluster, "node2")) == _serial(cluster), "node2 has the configuration")
+    try:
+        for number, (kind, query, status, right) in enumerate(PUBLIC):
+            rsalt = f"salt number {number}"
+            asker.send(question(kind, query, secret=key, now=time.time(), rsalt=rsalt))
+
+            answer = opened(asker.recv(65536), secret=key, rsalt=rsalt)
+
+            assert set(answer) == {"protocol", "status", "answer", "serial"}
+            assert answer["status"] == status and right(answer["answer"]), (kind, query, answer)
+            assert answer["serial"] == _serial(cluster)
+    finally:
+        cluster.ok("gnt-instance", "remove", "-f", "instance1")
+
+
+def test_text_may_end_with_a_line_break_and_have_no_prefix(cluster: Cluster, asker: socket.socket) -> None:
+    key, now = read_key(cluster.paths(2)), str(int(time.time()))
+    text = '{"query": null, "rsalt": "a", "type": 3, "protocol": 1}'
+
+    for form, magic, end in ((text, b"plj0", b""), (text + "\n", b"plj0", b"\n"), (text + "\n", b"", b"\n")):
+        asker.send(signed(form, now, secret=key, magic=magic) + end)
+        assert opened(asker.recv(65536), secret=key, rsalt="a")["answer"] == "node1"
+
+
+def _default_link(cluster: Cluster) -> str:
+    with cluster.luxi() as client:
+        return str(client.call(methods.query_cluster_info)["nicparams"]["default"]["link"])
+
+
+def _serial(cluster: Cluster) -> int:
+    return int(json.loads(files.read_file(cluster.paths(1).config_file))["serial_no"])
+
+
+def test_f36_newest_counts_when_one_candidate_is_behind_and_one_is_silent(
+    cluster: Cluster, client: ConfdClient
+) -> None:
+    cluster.kill(daemons.NODED, "node2")
+    cluster.kill(daemons.CONFD, "node3", signal.SIGSTOP)
+    try:
+        stale = serial_of(cluster, _address_known(cluster, 2))
+        cluster.ok("gnt-cluster", "add-tags", "newest")
+        until(lambda: serial_of(cluster, _address_known(cluster, 1)) == _serial(cluster), "the master answers from it")
+
+        result = client.ask(RequestType.CONFIG_QUERY, "cluster/tags", coverage=-1, timeout=3)
+
+        assert stale is not None and serial_of(cluster, _address_known(cluster, 2)) == stale < _serial(cluster)
+        assert result.reply.answer == ["newest"] and result.reply.serial == _serial(cluster)
+        assert result.replied == 2 and result.is_complete
+    finally:
+        cluster.start(daemons.NODED, "node2")
+        cluster.kill(daemons.CONFD, "node3", signal.SIGCONT)
+        cluster.ok("gnt-cluster", "remove-tags", "newest")
+        cluster.ok("gnt-cluster", "redist-conf")
+    invariants.check(cluster, leftovers=True)
+
+
+def _address_known(cluster: Cluster, number: int) -> str:
+    """Return the address of a node as the first one has it in its files."""
+    lines = files.read_text(cluster.paths(1).ssconf_file("node_primary_ips")).splitlines()
+    return dict(line.split() for line in lines)[f"node{number}"]
 
 
 def test_f36_flood_of_garbage_is_not_answered_and_clients_are(

@@ -168,7 +168,7 @@ def test_f09_command_that_follows_a_job_goes_on_after_a_restart(cluster: Cluster
         cluster.kill_master()
         cluster.start(daemons.MASTERD, "node1")
 
-        _, said = follower.communicate(timeout=30)
+        _, said = follower.communicate(timeout=2 * BOUND)
 
     assert follower.returncode == 0, said
     assert job_status(cluster, blocker) == "error" and job_status(cluster, job) == "success"
@@ -209,12 +209,17 @@ def test_what_a_killed_master_daemon_leaves_does_not_keep_it_from_starting(clust
                 os.remove(os.path.join(base, name))
 
 
-def test_f50_second_master_daemon_on_the_same_node_is_refused(cluster: Cluster) -> None:
-    pid = cluster.pid()
+def test_f50_second_master_daemon_on_the_same_directory_is_refused(cluster: Cluster) -> None:
+    pid, path = cluster.pid(), cluster.paths(1).pid_file(daemons.MASTERD)
 
     done = cluster.cmd("ganeti-masterd", "-f")
+    os.rename(path, f"{path}.aside")
+    nameless = cluster.cmd("ganeti-masterd", "-f")
+    os.rename(f"{path}.aside", path)
 
     assert done.exit_code == 1 and str(pid) in done.stderr, done.output
+    assert nameless.exit_code == 1, nameless.output
+    assert f"cannot lock {cluster.paths(1).queue_lock}: held by another process" in nameless.stderr
     assert cluster.pid() == pid
     cluster.ok("gnt-debug", "delay", "0.01")
 

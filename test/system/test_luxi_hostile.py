@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
-import resource
-import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,47 +12,11 @@ from typing import Any
 import pytest
 
 from ganeti.luxi import framing, methods
-from ganeti.luxi.address import reachable
 from test.support.cluster import Cluster
+from test.support.luxi_raw import Raw
 from test.support.polling import until
 
 END = framing.END
-
-
-class Raw:
-    """A connection to the master daemon that sends what it likes."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with reachable(cluster.paths(1).master_socket) as address:
-            self._socket.connect(address)  # waits while the queue of the listening socket is full
-        self._socket.settimeout(20)
-
-    def send(self, data: bytes) -> None:
-        self._socket.sendall(data)
-
-    def ask(self, method: str, *args: Any, **more: Any) -> Any:
-        """Make a call; return the whole answer."""
-        self.send(json.dumps({"method": method, "args": args, **more}).encode() + END)
-        return self.answer()
-
-    def answer(self) -> Any:
-        """Return the next answer."""
-        data = b""
-        while not data.endswith(END):
-            more = self._socket.recv(1 << 20)
-            assert more, f"hung up after {data!r}"
-            data += more
-        return json.loads(data[:-1])
-
-    def hung_up(self) -> bool:
-        """Wait for the daemon to hang up without an answer."""
-        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-            return self._socket.recv(1) == b""
-        return True
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 @pytest.fixture
@@ -286,33 +247,6 @@ def test_filter_as_deep_as_a_well_is_refused(cluster3: Cluster, raw: Raw) -> Non
 
 
 # --- many, silent and slow ---------------------------------------------------------------
-
-
-@pytest.fixture
-def many_descriptors() -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096) if hard > 0 else 4096, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def test_three_hundred_silent_clients_do_not_slow_others(cluster3: Cluster, many_descriptors: None) -> None:
-    silent = [Raw(cluster3) for _ in range(300)]
-    halves = silent[:100]
-    for connection in halves:
-        connection.send(b'{"method": ')
-
-    begun = time.monotonic()
-    for _ in range(100):
-        assert serves(cluster3)
-    took = time.monotonic() - begun
-    job_done = cluster3.cmd("gnt-debug", "delay", "0.01")
-
-    for connection in silent:
-        connection.close()
-    assert took < 5 and not job_done.failed
-    descriptors = f"/proc/{cluster3.pid()}/fd"
-    until(lambda: len(os.listdir(descriptors)) < 100, "the daemon has closed the connections")
 
 
 def test_client_that_waits_for_a_job_may_go_away(cluster3: Cluster) -> None:

@@ -16,6 +16,7 @@ from ganeti.model.opcodes.registry import OPCODES
 from ganeti.model.query.registry import TABLES
 from ganeti.model.scalars import HostName, IPAddress, NodeName, Timestamp, Uuid
 from ganeti.procedure import table_of
+from ganeti.rapi.resources.all import RESOURCES
 from ganeti.rpc import procedures
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -48,6 +49,18 @@ def test_each_row_of_a_table_has_its_section(name, wanted):
     lines = page(name)
 
     assert [row for row in wanted if row not in lines] == []
+
+
+def test_each_resource_of_the_remote_api_has_its_section_with_its_methods():
+    lines = extension("remote").PAGES["rapi"]()
+
+    for resource in RESOURCES:
+        start = lines.index(resource.path)
+        methods_told = [line for line in lines[start:] if line.startswith("**")][: len(resource.methods)]
+        assert [line.split("**")[1] for line in methods_told] == list(resource.methods)
+    body = lines[lines.index("/2/modify") :]
+    (keys,) = [line for line in body if line.startswith("Body:")][:1]
+    assert "``vg_name``" in keys and "``compression_tools``" not in keys
 
 
 def test_each_error_is_on_the_page_of_errors():

@@ -10,6 +10,7 @@ from ganeti.masterd.cmdlib.cluster.life import LUClusterDestroy, LUClusterPostIn
 from ganeti.masterd.cmdlib.cluster.master_ip import LUClusterActivateMasterIp, LUClusterDeactivateMasterIp
 from ganeti.masterd.cmdlib.cluster.query import LUClusterConfigQuery, LUClusterQuery
 from ganeti.masterd.cmdlib.cluster.redist_conf import LUClusterRedistConf
+from ganeti.masterd.cmdlib.cluster.renew_crypto import LUClusterRenewCrypto
 from ganeti.masterd.cmdlib.cluster.repair_disk_sizes import LUClusterRepairDiskSizes
 from ganeti.masterd.cmdlib.cluster.set_params import LUClusterSetParams
 from ganeti.masterd.cmdlib.cluster.verify import LUClusterVerify, LUClusterVerifyDisks
@@ -74,6 +75,7 @@ UNITS: Mapping[type[OpCode], type[LogicalUnit[Any, Any]]] = {
     c.OpClusterPostInit: LUClusterPostInit,
     c.OpClusterQuery: LUClusterQuery,
     c.OpClusterRedistConf: LUClusterRedistConf,
+    c.OpClusterRenewCrypto: LUClusterRenewCrypto,
     c.OpClusterRepairDiskSizes: LUClusterRepairDiskSizes,
     c.OpClusterSetParams: LUClusterSetParams,
     c.OpClusterVerify: LUClusterVerify,

@@ -188,7 +188,10 @@ def check_client_cert(node: NodeContext, argument: object, hvparams: HvParamsByN
 
 def check_cert_expiry(node: NodeContext, argument: object, hvparams: HvParamsByName) -> object:
     """Answer [["ERROR" or "WARNING", text]] for certificates that expire soon; `spec/` has no such check."""
-    return verify_files.certificate_expiry(node.paths, node.clock.time())
+    return [
+        *verify_files.certificate_expiry(node.paths, node.clock.time()),
+        *verify_files.unfinished_renewal(node.paths),
+    ]
 
 
 def check_allowed_paths(node: NodeContext, argument: object, hvparams: HvParamsByName) -> object:

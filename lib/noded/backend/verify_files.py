@@ -10,9 +10,12 @@ from ganeti import errors
 from ganeti.paths import Paths
 from ganeti.storage import paths as storage_paths
 from ganeti.utils import files, x509
+from ganeti.utils.text import plural
 
+_NEW_CLIENT = "gnt-cluster renew-crypto --new-node-certificates"
 _SIZE_LIMIT = 256 * 1024 * 1024
 _PEM_LIMIT = 1024 * 1024
+_DAY = 86400
 _ERROR_DAYS = 7
 _WARNING_DAYS = 30
 
@@ -56,7 +59,10 @@ def client_certificate(paths: Paths, now: float) -> tuple[str | None, str]:
     """Return (None, digest) of the client certificate, or ("ERROR", why it cannot be used)."""
     path = paths.client_cert
     if not os.path.exists(path):
-        return "ERROR", f"client certificate {path} is missing; gnt-node add --readd makes a new one"
+        return (
+            "ERROR",
+            f"client certificate {path} is missing; {_NEW_CLIENT}",
+        )
     try:
         x509.verify_pem(path, now)
         return None, x509.cert_digest(files.read_file(path, _PEM_LIMIT))
@@ -66,19 +72,46 @@ def client_certificate(paths: Paths, now: float) -> tuple[str | None, str]:
 
 def certificate_expiry(paths: Paths, now: float) -> list[list[str]]:
     """Return [["ERROR" or "WARNING", text]] for the certificates of this node that expire soon or did."""
+    renewable = {
+        paths.server_cert: "new-cluster-certificate",
+        paths.client_cert: "new-node-certificates",
+        paths.rapi_cert: "new-rapi-certificate",
+        paths.spice_cert: "new-spice-certificate",
+        paths.spice_ca: "new-spice-certificate",
+    }
     found = []
-    for path in (paths.server_cert, paths.client_cert, paths.rapi_cert):
+    for path, option in renewable.items():
         try:
             expiry = x509.expiry(files.read_file(path, _PEM_LIMIT))
         except (OSError, errors.GenericError):
             continue  # nodesetup and client-cert tell about those
-        days = (expiry.timestamp() - now) / 86400
-        if days < _WARNING_DAYS:
-            level = "ERROR" if days < _ERROR_DAYS else "WARNING"
-            when = f"expires in {days:.0f} days" if days >= 0 else f"expired {-days:.0f} days ago"
-            remedy = "; gnt-node add --readd makes a new one" if path == paths.client_cert else ""
-            found.append([level, f"certificate {path} {when}{remedy}"])
+        left = expiry.timestamp() - now
+        if left < _WARNING_DAYS * _DAY:
+            level = "ERROR" if left < _ERROR_DAYS * _DAY else "WARNING"
+            found.append([level, f"certificate {path} {_when(left)}; gnt-cluster renew-crypto --{option}"])
     return found
+
+
+def _when(left: float) -> str:
+    if left < 0:
+        return f"has expired, {-left / _DAY:.0f} days ago" if left < -_DAY else "has expired, within the last day"
+    if left < _DAY:
+        return f"expires within a day, in {plural(int(left / 3600), 'hour')}"
+    return f"expires in {plural(int(left / _DAY), 'day')}"
+
+
+def unfinished_renewal(paths: Paths) -> list[list[str]]:
+    """Return [["WARNING", text]] for a change of keys that has not come to its end on this node."""
+    remedy = "gnt-cluster renew-crypto on the master goes on with it"
+    if os.path.exists(paths.renewal_file):
+        return [["WARNING", f"a change of keys was begun here and is not finished; {remedy}"]]
+    try:
+        trusted = len(x509.load_certificates(paths.server_cert, files.read_file(paths.server_cert, _PEM_LIMIT)))
+    except (OSError, errors.GenericError):
+        trusted = 1
+    if trusted > 1 or any(os.path.exists(path) for path in (paths.hmac_key_new, paths.hmac_key_old)):
+        return [["WARNING", f"old keys are still accepted beside new ones: keys are being changed; {remedy}"]]
+    return []
 
 
 def bad_storage_paths(paths: Paths, owner: int) -> list[str]:

@@ -36,10 +36,14 @@ async def _info(call: Call) -> Reply:
     return reply({**info, "vg_name": info["volume_group_name"], "drbd_helper": info["drbd_usermode_helper"]})
 
 
+#: names programs that nodes run: whoever has but a password must not choose them
+_FORBIDDEN = "compression_tools"
+
+
 def _settings(call: Call) -> Fields:
     body = call.object_body()
-    if "compression_tools" in body or "compression_tools" in call.arguments:
-        raise Refusal(HTTPStatus.FORBIDDEN, "compression_tools cannot be changed by way of the remote API")
+    if _FORBIDDEN in body or _FORBIDDEN in call.arguments:
+        raise Refusal(HTTPStatus.FORBIDDEN, f"{_FORBIDDEN} cannot be changed by way of the remote API")
     return body
 
 
@@ -148,7 +152,16 @@ RESOURCES = (
         )
     }),
     Resource("/2/modify", {
-        "PUT": job(OpClusterSetParams, "Change the settings of the cluster.", body=_settings)
+        "PUT": job(
+            OpClusterSetParams,
+            "Change the settings of the cluster.",
+            body=_settings,
+            described=Body(
+                f"Parameters of {OpClusterSetParams.OP_ID}, but for {_FORBIDDEN}",
+                OpClusterSetParams,
+                fixed=[_FORBIDDEN],
+            ),
+        )
     }),
     Resource("/2/redistribute-config", {
         "PUT": job(OpClusterRedistConf, "Send the configuration to all nodes again.")

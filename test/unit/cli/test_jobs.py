@@ -162,6 +162,45 @@ def test_following_outlives_a_restart_of_the_master_daemon(tmp_path: pathlib.Pat
     assert [end.status for end in ended] == ["success"]
 
 
+def test_how_a_job_ended_is_told_even_if_the_master_daemon_is_restarted_just_then(tmp_path: pathlib.Path) -> None:
+    path = str(tmp_path / "s")
+    session = session_at(path, StepClock())
+    master = CannedMaster()
+    master.jobs.append([{}])
+    asked, up = threading.Event(), threading.Event()
+
+    async def never_answer(job_ids: object, fields: object) -> object:
+        asked.set()
+        return await asyncio.get_running_loop().create_future()
+
+    class WaitingClock(StepClock):
+        def sleep(self, seconds: float, /) -> None:
+            super().sleep(seconds)
+            assert up.wait(10)
+
+    session.clock = WaitingClock()
+    ended: list[jobs.Ended] = []
+    follower = threading.Thread(target=lambda: ended.append(jobs.follow(session, 1)))
+    with luxi_served(path, {**master.handlers(), "QueryJobs": never_answer}):
+        follower.start()
+        assert asked.wait(10)
+    with luxi_served(path, master.handlers()):
+        up.set()
+        follower.join(10)
+    session.close()
+
+    assert [end.status for end in ended] == ["success"]
+
+
+def test_follower_notices_soon_that_the_master_daemon_is_back(tmp_path: pathlib.Path) -> None:
+    clock = StepClock()
+
+    with pytest.raises(errors.NoMasterError):
+        jobs.follow(session_at(str(tmp_path / "s"), clock), 12)
+
+    assert max(clock.naps) <= 1.0
+
+
 def test_master_daemon_that_stays_away_is_given_up_with_advice(tmp_path: pathlib.Path) -> None:
     err = io.StringIO()
     clock = StepClock()

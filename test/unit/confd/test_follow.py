@@ -156,6 +156,23 @@ def test_file_that_cannot_be_understood_leaves_the_answers_of_before(
         run(paths, act)
 
 
+@pytest.mark.parametrize("beside", ["hmac_key_new", "hmac_key_old"])
+def test_f33_while_keys_are_changed_the_one_beside_is_answered_too(paths: Paths, beside: str) -> None:
+    write_key(paths)
+    write_config(paths, 5)
+
+    async def act(responder: Responder) -> None:
+        await becomes(lambda: serial(responder), 5)
+        files.write_file(getattr(paths, beside), b"beside", durable=False)
+        await becomes(lambda: serial(responder, b"beside"), 5)
+        assert serial(responder) == 5
+        files.remove_file(getattr(paths, beside))
+        await becomes(lambda: serial(responder, b"beside"), None)
+        assert serial(responder) == 5
+
+    run(paths, act)
+
+
 def test_new_key_counts_as_soon_as_it_is_there(paths: Paths) -> None:
     write_key(paths)
     write_config(paths, 5)

@@ -288,7 +288,7 @@ def test_whatever_bytes_a_client_sends_the_next_client_is_served(chunks: list[by
 
 def test_message_beyond_the_limit_ends_its_connection_alone() -> None:
     async def scenario() -> tuple[bool, object]:
-        async with serving(TAGS, Limits(message=10_000)) as running:
+        async with serving(TAGS, Limits(request=10_000)) as running:
             huge, other = await running.connect(), await running.connect()
             huge.writer.write(b"x" * 1_000_000)
             hung_up = await huge.is_hung_up()
@@ -296,6 +296,47 @@ def test_message_beyond_the_limit_ends_its_connection_alone() -> None:
             return hung_up, (await other.answer())["result"]
 
     assert asyncio.run(scenario()) == (True, ["cluster", ""])
+
+
+def test_half_messages_of_all_clients_together_are_limited_and_small_ones_are_never_refused() -> None:
+    async def scenario() -> tuple[list[bool], object, int]:
+        async with serving(TAGS, Limits(kept=100_000, kept_always=1000)) as running:
+            greedy = [await running.connect() for _ in range(10)]
+            for peer in greedy:
+                peer.writer.write(b"x" * 30_000)
+            await eventually(lambda: len(running.server.connections) == 3 and running.server.kept == 90_000)
+            small = await running.connect()
+            small.ask("QueryTags", "cluster")
+            answer = (await small.answer())["result"]
+            hung_up = [peer.reader.at_eof() or peer.reader.exception() is not None for peer in greedy]
+            for peer in greedy:
+                peer.writer.close()
+            await eventually(lambda: len(running.server.connections) == 1)
+            return hung_up, answer, running.server.kept
+
+    hung_up, answer, kept = asyncio.run(scenario())
+
+    assert hung_up.count(False) == 3 and answer == ["cluster", ""] and kept == 0
+
+
+def test_answers_nobody_takes_are_limited_for_all_clients_together() -> None:
+    async def query_cluster_info() -> object:
+        return framing.Encoded(b'"' + b"x" * 4_000_000 + b'"')
+
+    async def scenario() -> tuple[int, object]:
+        limits = Limits(kept=10_000_000, write_buffer=1000)
+        async with serving({"QueryClusterInfo": query_cluster_info, **TAGS}, limits, limit=1024) as running:
+            slow = [await running.connect() for _ in range(6)]
+            for peer in slow:
+                peer.ask("QueryClusterInfo")
+            await eventually(lambda: len(running.server.connections) == 2)
+            other = await running.connect()
+            other.ask("QueryTags", "cluster")
+            return running.server.kept, (await other.answer())["result"]
+
+    kept, answer = asyncio.run(scenario())
+
+    assert 4_000_000 < kept <= 10_000_000 and answer == ["cluster", ""]
 
 
 def test_half_a_message_has_a_deadline_and_silence_has_none() -> None:

@@ -29,6 +29,10 @@ def test_candidates_are_the_digests_of_the_file() -> None:
     assert parse_candidates(["uuid1=AB:CD", "uuid2=ef:01", "", "uuid3="]) == {"AB:CD", "EF:01"}
 
 
+def test_f33_while_certificates_are_changed_the_old_and_the_new_one_are_obeyed() -> None:
+    assert parse_candidates(["uuid1=AB:CD,12:34", "uuid2=EF:01"]) == {"AB:CD", "12:34", "EF:01"}
+
+
 def test_node_without_candidates_takes_the_cluster_certificate(paths: Paths) -> None:
     access = Access(paths, paths.server_cert)
 

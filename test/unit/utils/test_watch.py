@@ -71,10 +71,10 @@ def test_directory_that_is_missing_cannot_be_watched(tmp_path: os.PathLike[str])
 
 def test_signature_changes_with_the_file(tmp_path: os.PathLike[str]) -> None:
     path = os.path.join(tmp_path, "file")
-    seen = [watch.signature(path)]
+    seen = [files.signature(path)]
     for content in ("1", "2"):
         files.write_file(path, content, durable=False)
-        seen.append(watch.signature(path))
+        seen.append(files.signature(path))
 
     assert seen[0] is None
     assert len(set(seen)) == 3

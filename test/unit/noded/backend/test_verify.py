@@ -13,7 +13,7 @@ from ganeti import errors
 from ganeti.model import versions
 from ganeti.noded.backend.instance import Instances
 from ganeti.noded.backend.verify import CHECKS, Verification
-from ganeti.noded.backend.verify_files import certificate_expiry, client_certificate
+from ganeti.noded.backend.verify_files import certificate_expiry, client_certificate, unfinished_renewal
 from ganeti.utils import files, json, x509
 from test.support.cluster_dir import make_cluster_dir
 from test.support.node import VirtualNode, make_instance, make_node, write_script
@@ -110,9 +110,17 @@ def test_client_certificate_is_answered_by_its_digest_or_its_problem(node: Virtu
 
 @pytest.mark.parametrize(
     ("left", "expected"),
-    [(31.0, None), (29.0, ("WARNING", "in 29 days")), (6.0, ("ERROR", "in 6 days")), (-2.0, ("ERROR", "2 days ago"))],
+    [
+        (31.0, None),
+        (29.0, ("WARNING", "in 29 days")),
+        (7.5, ("WARNING", "in 7 days")),
+        (6.0, ("ERROR", "in 6 days")),
+        (0.3, ("ERROR", "within a day, in 7 hours")),
+        (-0.1, ("ERROR", "has expired, within the last day")),
+        (-2.0, ("ERROR", "has expired, 2 days ago")),
+    ],
 )
-def test_certificate_that_expires_soon_is_named(
+def test_f32_certificate_that_expires_soon_is_named(
     node: VirtualNode, certificate: bytes, left: float, expected: tuple[str, str] | None
 ) -> None:
     files.write_file(node.paths.server_cert, certificate)
@@ -125,12 +133,26 @@ def test_certificate_that_expires_soon_is_named(
         ((level, text),) = found
         assert level == expected[0]
         assert node.paths.server_cert in text and expected[1] in text
+        assert "gnt-cluster renew-crypto --new-cluster-certificate" in text
+
+
+def test_f33_keys_that_are_being_changed_are_told(node: VirtualNode, certificate: bytes) -> None:
+    files.write_file(node.paths.server_cert, certificate)
+    assert unfinished_renewal(node.paths) == []
+
+    files.write_file(node.paths.hmac_key_old, "old")
+    ((level, text),) = unfinished_renewal(node.paths)
+    assert level == "WARNING" and "old keys are still accepted" in text
+
+    files.write_file(node.paths.renewal_file, "{}")
+    ((level, text),) = unfinished_renewal(node.paths)
+    assert level == "WARNING" and "begun here and is not finished" in text
 
 
 def test_missing_client_certificate_is_an_error_with_the_remedy(node: VirtualNode) -> None:
     level, text = client_certificate(node.paths, 0)
 
-    assert level == "ERROR" and "gnt-node add --readd" in text
+    assert level == "ERROR" and "gnt-cluster renew-crypto --new-node-certificates" in text
 
 
 def test_scripts_that_cannot_run_are_named(node: VirtualNode) -> None:

@@ -68,6 +68,19 @@ def test_each_fault_has_its_code(answers, code):
     assert codes(**answers) == [code]
 
 
+def test_f35_clock_that_is_off_is_told_with_what_comes_of_it():
+    (finding,) = judge_node(NODE, {**WELL, "time": [int(NOW) - 151, 0]}, ASKED)
+
+    assert "its clock is off by at least" in finding.text and "confd does not answer then" in finding.text
+
+
+@pytest.mark.parametrize("known", ["AA,BB", "BB,AA"])
+def test_f33_while_certificates_are_changed_either_is_right(known):
+    asked = ASKED._replace(candidate_certs={NODE.uuid: known})
+
+    assert judge_node(NODE, {**WELL, "client-cert": [None, "AA"]}, asked) == []
+
+
 def test_a_clock_within_the_limit_is_fine():
     assert codes(time=[int(NOW) - 149, 0]) == []
 
