@@ -333,7 +333,8 @@ def test_f23_node_that_is_marked_offline_does_not_become_the_master(make_cluster
     cluster.live(act)
     lose_master(cluster)
 
-    with pytest.raises(errors.OpPrereqError, match=rf"{node(3)}, {node(4)} refuse this node.*marked offline.*Run this on another"):
+    refusal = rf"{node(3)}, {node(4)} refuse this node.*marked offline.*Run this on another"
+    with pytest.raises(errors.OpPrereqError, match=refusal):
         become_master(cluster, 2)
     become_master(cluster, 3)
     assert config_of(cluster, 3).master.name == node(3)
