@@ -22,7 +22,7 @@ from ganeti.clock import Clock, SystemClock
 from ganeti.confd.follow import Follower
 from ganeti.confd.requests import DEFAULT_PORT
 from ganeti.confd.responder import Responder
-from ganeti.confd.server import Server, drain, listen
+from ganeti.confd.server import LINGER, Server, drain, listen
 from ganeti.paths import Paths
 from ganeti.utils import log as logs
 from ganeti.utils import process, watch
@@ -105,7 +105,7 @@ async def _run(paths: Paths, sock: socket.socket, clock: Clock, ready: Callable[
     loop.add_signal_handler(signal.SIGHUP, _look_again, follower)
     loop.add_signal_handler(signal.SIGUSR1, lambda: log.info("%s", responder.figures()))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-    server = Server(sock, responder, clock)
+    server = Server(sock, responder, clock, linger=LINGER)
     try:
         following = asyncio.create_task(follower.run())
         stopping = asyncio.create_task(stop.wait())

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import struct
 
 from ganeti import errors
 from ganeti.clock import Clock
@@ -19,8 +20,11 @@ from ganeti.utils import net
 
 log = logging.getLogger(__name__)
 
-#: datagrams taken before others of this process get their turn
+#: datagrams taken, and seconds spent, before others of this process get their turn
 _AT_ONCE = 64
+_AT_MOST = 0.02
+#: seconds to wait for one more where one came just now: a turn of the event loop costs as much as an answer
+LINGER = 0.001
 _RECEIVE_BUFFER = 4 * 1024 * 1024
 #: seconds between log lines about clocks
 _SAY_EVERY = 60.0
@@ -52,10 +56,16 @@ def drain(sock: socket.socket) -> None:
 
 
 class Server:
-    """Serves a bound socket until it is closed."""
+    """Serves a bound socket until it is closed.
 
-    def __init__(self, sock: socket.socket, responder: Responder, clock: Clock) -> None:
+    It may `linger` for so many seconds after each datagram, in which nothing else of the process goes on.
+    """
+
+    def __init__(self, sock: socket.socket, responder: Responder, clock: Clock, *, linger: float = 0) -> None:
         self._socket = sock
+        if linger:
+            sock.setblocking(True)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, int(linger * 1_000_000)))
         self._responder = responder
         self._clock = clock
         self._said = -_SAY_EVERY
@@ -68,7 +78,8 @@ class Server:
 
     def _take(self) -> None:
         receive, send = self._socket.recvfrom, self._socket.sendto
-        respond, now = self._responder.respond, self._clock.time()
+        respond, now, monotonic = self._responder.respond, self._clock.time(), self._clock.monotonic
+        end = monotonic() + _AT_MOST
         for _ in range(_AT_ONCE):
             try:
                 data, sender = receive(MAX_DATAGRAM + 1)
@@ -81,9 +92,11 @@ class Server:
             if isinstance(answer, bytes):
                 # An answer may get lost on its way as well: the client asks others, and again.
                 with contextlib.suppress(OSError):
-                    send(answer, sender)
+                    send(answer, socket.MSG_DONTWAIT, sender)
             elif answer is Drop.CLOCK:
                 self._tell_of_clock(sender)
+            if monotonic() > end:
+                return
 
     def _tell_of_clock(self, sender: tuple[object, ...]) -> None:
         self._unsaid += 1

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 PROGRAM = "ganeti-rapi"
 DEFAULT_PORT = 5080
+#: to the master daemon, beyond one for each client
+SPARE_CONNECTIONS = 8
 EXIT_FAILURE = 1
 EXIT_NOT_MASTER = 11
 
@@ -161,7 +163,8 @@ async def _serve(paths: Paths, options: argparse.Namespace, opened: _Opened, rea
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, logs.reopen)
-    pool = Pool(socket_path(paths, os.environ))
+    # Clients that wait for jobs, however many, leave connections for the others.
+    pool = Pool(socket_path(paths, os.environ), connections=options.max_clients + SPARE_CONNECTIONS)
     doorkeeper = Doorkeeper(opened.users, always=options.require_authentication)
     limits = Limits(clients=options.max_clients)
     master, clock = Master(pool), SystemClock()

@@ -26,7 +26,7 @@ from ganeti.utils.listen import bound_socket
 
 USERS = """\
 jack secret write
-jill {HA1}%s read
+jill secret read
 nobody secret
 """
 

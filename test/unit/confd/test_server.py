@@ -7,6 +7,8 @@ import contextlib
 import logging
 import random
 import socket
+import threading
+import time
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -17,7 +19,7 @@ from ganeti.confd.async_client import AsyncConfdClient
 from ganeti.confd.client import ConfdClient
 from ganeti.confd.requests import RequestType
 from ganeti.confd.responder import Responder
-from ganeti.confd.server import Server, drain, listen
+from ganeti.confd.server import LINGER, Server, drain, listen
 from ganeti.confd.wire import Drop
 from test.support.clock import ManualClock
 from test.support.confd import SECRET, hostile_datagrams, opened, question, responder_of
@@ -173,6 +175,35 @@ def test_f35_clock_that_is_off_is_named_once_a_minute(caplog: pytest.LogCaptureF
     )
     assert "compare the clocks" in told[0]
     assert "4 such since the last message" in told[1]
+
+
+def test_server_that_waits_for_more_leaves_the_rest_of_the_process_its_turns() -> None:
+    async def main() -> None:
+        with listen("127.0.0.1", 0) as sock, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+            server = Server(sock, responder(5), SystemClock(), linger=LINGER)
+            asker.connect(sock.getsockname())
+            asker.settimeout(SECONDS)
+            stop = threading.Event()
+
+            def flood() -> int:
+                answers = 0
+                while not stop.is_set():
+                    asker.send(question(now=time.time()))
+                    opened(asker.recv(65536))
+                    answers += 1
+                return answers
+
+            flooding = asyncio.create_task(asyncio.to_thread(flood))
+            try:
+                async with asyncio.timeout(SECONDS):
+                    for _ in range(20):
+                        await asyncio.sleep(0.001)
+            finally:
+                stop.set()
+            assert await flooding > 0
+            server.close()
+
+    asyncio.run(main())
 
 
 def test_what_came_before_anybody_listened_is_thrown_away() -> None:
