@@ -88,6 +88,8 @@ class Failover:
         self._me = NodeName(paths.hostname)
         self._nodes = known_nodes(paths)
         self._votes: Votes = {}
+        #: nodes that did not answer: later they are asked too, but hold up nothing
+        self._silent: set[NodeName] = set()
         #: masters that served until they were stopped
         self._stopped: list[NodeName] = []
 
@@ -98,6 +100,7 @@ class Failover:
         """
         self._check_candidate()
         self._votes = await self._ask(p.master_vote)
+        self._silent = {name for name, answer in self._votes.items() if not answer.ok}
         if self._is_master():
             return False
         claim = failover_votes.claim(self._me, self._votes, voting=self._options.voting)
@@ -239,7 +242,8 @@ class Failover:
                 good = [call for call in calls.values() if call.done() and call.result().ok]
                 if end is None and is_majority(len(good), len(calls)):
                     end = asyncio.ensure_future(self._clock.sleep(LATE))
-                if end is not None and end.done():
+                hoped_for = [name for name, call in calls.items() if not call.done() and name not in self._silent]
+                if end is not None and (end.done() or not hoped_for):
                     break
                 either: list[asyncio.Future[Any]] = [*waiting, *([end] if end else [])]
                 await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 
@@ -13,8 +14,11 @@ from ganeti.noded.context import NodeContext
 from ganeti.rpc.answers import MasterInfo
 from ganeti.utils import net, process
 
+log = logging.getLogger(__name__)
+
 _INTERFACE = re.compile(r"[A-Za-z0-9_.:-]{1,15}", re.ASCII)
 _TIME_LIMIT = 60.0
+_ANNOUNCE_LIMIT = 5.0
 _FAMILIES = {2: ("4", 32), 10: ("6", 128)}
 
 
@@ -65,6 +69,8 @@ class Master:
         if net.is_loopback(master_params.ip) or net.is_own(master_params.ip):
             return
         self._ip(act, version, "add", f"{master_params.ip}/{master_params.netmask}", master_params.netdev)
+        if version == "4":
+            self._announce(master_params.ip, master_params.netdev)
 
     def node_deactivate_master_ip(self, master_params: MasterNetworkParameters, use_external_mip_script: bool) -> None:
         """Remove the cluster address from this node; harmless when it is not there."""
@@ -113,6 +119,13 @@ class Master:
         result = process.run(["ip", f"-{version}", "address", verb, address, "dev", netdev], timeout=_TIME_LIMIT)
         if result.failed:
             raise errors.OpExecError(f"cannot {act} on {self._node.name}: {result.output.strip() or result.reason}")
+
+    def _announce(self, ip: str, netdev: str) -> None:
+        """Tell the neighbours that the address is here now: their tables still name the old master for a while."""
+        try:
+            process.run(["arping", "-q", "-U", "-c", "1", "-w", "2", "-I", netdev, ip], timeout=_ANNOUNCE_LIMIT)
+        except errors.CommandError as err:
+            log.info("neighbours learn of %s when they ask: %s", ip, err)
 
     def _run_script(self, act: str, verb: str, params: MasterNetworkParameters, version: str) -> None:
         script = self._node.paths.master_ip_script
