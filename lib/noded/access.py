@@ -17,10 +17,11 @@ from ganeti import errors, mastership
 from ganeti.mastership import Mastership
 from ganeti.paths import Paths
 from ganeti.ssconf import read_ssconf, read_ssconf_lines
-from ganeti.utils import files, x509
+from ganeti.utils import files, process, x509
 
 log = logging.getLogger(__name__)
 
+MASTERD = "ganeti-masterd"
 CANDIDATES_KEY = "master_candidates_certs"
 CLUSTER_UUID_KEY = "cluster_uuid"
 
@@ -112,8 +113,17 @@ class Access:
             if mastership.judge(known, caller):
                 log.info("%s is the master now, term %s", caller.master, caller.term)
                 mastership.write(self._paths, caller._replace(behind=known.behind))
+                if caller.master != self._paths.hostname:
+                    self._end_old_master()
         except (errors.ConfigurationError, errors.ParameterError, OSError) as err:
             raise errors.RemoteError(f"cannot tell whether the caller is the master: {err}") from err
+
+    def _end_old_master(self) -> None:
+        """End a master daemon that still runs here: what it wrote later would be in its own copies only."""
+        pid = process.running_pid(self._paths.pid_file(MASTERD))
+        if pid is not None:
+            log.warning("ending the master daemon of this node, process %s: it was replaced", pid)
+            process.kill(pid, 0.0)
 
     def _read_own_digest(self) -> str:
         return x509.cert_digest(files.read_file(self._server_cert, _PEM_LIMIT))
