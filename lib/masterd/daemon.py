@@ -133,6 +133,7 @@ class MasterDaemon:
         Raises NotMaster at once when a node follows another master: whatever is under way ends unanswered.
         """
         # Before there are tasks: what keeps the daemon from starting is raised as it is, not in a group.
+        await self.rpc.end_earlier(self.config.current.online_nodes())  # they may work on what jobs get now
         await self.queue.start(self.processor.execute)
         await self.luxi.start(sockets, Owners(self._paths).numbers(SOCKET)[1])
         async with asyncio.TaskGroup() as tasks:

@@ -24,7 +24,7 @@ from ganeti.noded.options import MAX_PROCESSES
 from ganeti.noded.shortcut import answer_at_once
 from ganeti.procedure import Procedure
 from ganeti.rpc.envelope import failure
-from ganeti.rpc.transport import ANSWER_LIMIT
+from ganeti.rpc.transport import ANSWER_LIMIT, is_earlier
 
 log = logging.getLogger(__name__)
 
@@ -229,6 +229,12 @@ class Functions:
         """End the call with a key, with all it started; one that has ended, or never came, is fine."""
         if (function := self._by_key.get(key)) is not None:
             self._abandon(function)
+
+    def end_earlier(self, life: str) -> None:
+        """End the abandonable calls of earlier lives of the master daemon."""
+        for function in list(self._by_key.values()):
+            if function.procedure.abandonable and is_earlier(function.key, life):
+                self._abandon(function)
 
     def _abandon(self, function: Function) -> None:
         if function.answer is not None:

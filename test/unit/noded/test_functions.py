@@ -345,6 +345,24 @@ def test_script_that_nobody_asks_for_any_more_is_ended(tmp_path: pathlib.Path) -
     run(test, abandoned_after=0.2)
 
 
+def test_scripts_of_earlier_masters_are_ended_and_nothing_else(tmp_path: pathlib.Path) -> None:
+    async def test(made: Made) -> None:
+        keys = ("old-1", "older-2", "new-3", "nobodys")
+        begun = {
+            key: made.functions.begin("run_wanted_script", json.dumps_bytes([f"sleep 600 & wait # {key}"]), key)
+            for key in keys
+        }
+        begun["call"] = made.functions.begin("wait_for_file", json.dumps_bytes([str(tmp_path / "never")]), "old-4")
+
+        made.functions.end_earlier("new")
+
+        for key in ("old-1", "older-2"):
+            assert await made.functions.wait(begun[key], 20) is not None
+        assert [key for key, function in begun.items() if function.answer is None] == ["new-3", "nobodys", "call"]
+
+    run(test)
+
+
 def test_call_that_is_ended_before_it_began_never_begins(tmp_path: pathlib.Path) -> None:
     async def test(made: Made) -> None:
         log, go = tmp_path / "log", tmp_path / "go"
