@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ganeti import errors
+from ganeti.owners import disk_of
 from ganeti.paths import Paths
 from ganeti.utils import files, json
 
@@ -97,7 +98,7 @@ def write(paths: Paths, known: Mastership) -> None:
     """Remember a mastership; on disk when this returns."""
     files.ensure_dir(paths.data_dir, 0o755)
     text = json.dumps({"term": known.term, "master": known.master, "behind": list(known.behind)})
-    files.write_file(paths.mastership_file, f"{text}\n", mode=FILE_MODE)
+    disk_of(paths).write_file(paths.mastership_file, f"{text}\n", mode=FILE_MODE)
 
 
 def read_absence(paths: Paths) -> Absence | None:

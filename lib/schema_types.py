@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections.abc
 import enum
 import functools
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -89,15 +90,26 @@ class ScalarType(Type):
         types.NoneType: "null",
     }
 
+    #: the largest there may be, and how to say so: others read our JSON, and whole numbers become floats
+    _MOST: typing.ClassVar[Mapping[type, tuple[float, str]]] = {
+        int: (2**63 - 1, "a whole number below 2**63"),
+        float: (sys.float_info.max, "a finite number"),
+    }
+
     def __init__(self, kind: type) -> None:
         self.kind = kind
         self.notation = self._NAMES[kind]
         self.words = self._WORDS[kind]
+        self._most: float | None = None
+        if kind in self._MOST:
+            self._most, self._bounded = self._MOST[kind]
 
     def parse(self, value: Any, path: str) -> Any:
         if type(value) is self.kind:
-            return value
-        if self.kind is float and type(value) is int:
+            if self._most is None or abs(typing.cast(float, value)) <= self._most:
+                return value
+            raise expected(path, self._bounded, value)
+        if self.kind is float and type(value) is int and abs(value) < 2**63:
             return float(value)
         if self.kind is not bool and self.kind is not types.NoneType and isinstance(value, self.kind):
             if not isinstance(value, bool):

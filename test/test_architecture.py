@@ -25,7 +25,19 @@ LONG_FILE, TOO_LONG_FILE = 600, 800
 LONG_FILES: Mapping[str, int] = {}
 
 BOTTOM = frozenset(
-    {"_autoconf", "clock", "errors", "mastership", "paths", "procedure", "schema", "schema_types", "ssconf", "utils"}
+    {
+        "_autoconf",
+        "clock",
+        "errors",
+        "mastership",
+        "owners",
+        "paths",
+        "procedure",
+        "schema",
+        "schema_types",
+        "ssconf",
+        "utils",
+    }
 )
 _MODEL = BOTTOM | {"model"}
 _CLIENT = _MODEL | {"luxi", "rpc", "confd"}

@@ -4,7 +4,7 @@ import inspect
 
 from markup import literal, sentence, table
 
-from ganeti import _autoconf
+from ganeti import _autoconf, owners
 from ganeti.bootstrap import directories
 from ganeti.paths import Paths
 
@@ -53,7 +53,7 @@ HVPARAMS_DOC = "Hypervisor parameters of the cluster for one hypervisor, ``name=
 def files():
     """Every file name of a node, with the mode where it is set."""
     paths = Paths("", "node1.example.com")
-    modes = {row.path(paths): row for row in (*directories.DIRECTORIES, *directories.FILES)}
+    modes = {row.path(paths): row for row in (*directories.DIRECTORIES, *owners.FILES)}
     rows = []
     for value, doc in all_paths(paths):
         row = modes.get(value)

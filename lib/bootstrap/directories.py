@@ -1,31 +1,16 @@
 """The directories of a node: makes them, corrects modes and owners.
 
-What must be there and how are the tables DIRECTORIES and FILES, after `spec/files.json`.
+What must be there and how are the table DIRECTORIES and those of `ganeti.owners`, after `spec/files.json`.
 """
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
 
-from ganeti import _autoconf, errors
+from ganeti.owners import BUCKET, FILES, JOB, SSCONF, Owners, PathOf, Row
 from ganeti.paths import Paths
 from ganeti.utils import files
-
-PathOf = Callable[[Paths], str]
-
-
-class Row(NamedTuple):
-    """A directory or file: where, mode, and owner where daemons run as users of their own."""
-
-    path: PathOf
-    mode: int
-    user: str
-    group: str
-
 
 DIRECTORIES: tuple[Row, ...] = (
     Row(lambda p: p.data_dir, 0o755, "masterd", "masterd"),
@@ -51,34 +36,6 @@ DIRECTORIES: tuple[Row, ...] = (
     Row(lambda p: f"{p.log_dir}/master-cleaner", 0o750, "masterd", "masterd"),
 )
 
-#: corrected where they are; who needs them makes them
-FILES: tuple[Row, ...] = (
-    Row(lambda p: p.config_file, 0o640, "masterd", "confd"),
-    Row(lambda p: p.server_cert, 0o440, "masterd", "masterd"),
-    Row(lambda p: p.client_cert, 0o440, "masterd", "masterd"),
-    Row(lambda p: p.rapi_cert, 0o440, "rapi", "masterd"),
-    Row(lambda p: p.spice_cert, 0o440, "noded", "masterd"),
-    Row(lambda p: p.spice_ca, 0o440, "noded", "masterd"),
-    Row(lambda p: p.hmac_key, 0o440, "confd", "masterd"),
-    Row(lambda p: p.domain_secret, 0o640, "masterd", "masterd"),
-    Row(lambda p: p.known_hosts, 0o644, "masterd", "masterd"),
-    Row(lambda p: p.watcher_pause, 0o644, "masterd", "masterd"),
-    Row(lambda p: p.ssh_public_keys, 0o600, "masterd", "masterd"),
-    Row(lambda p: p.rapi_users, 0o640, "rapi", "masterd"),
-    Row(lambda p: p.queue_lock, 0o640, "masterd", "daemons"),
-    Row(lambda p: p.queue_version, 0o640, "masterd", "daemons"),
-    Row(lambda p: p.queue_serial, 0o640, "masterd", "daemons"),
-    Row(lambda p: p.queue_drain, 0o644, "masterd", "daemons"),
-    Row(lambda p: p.log_file("ganeti-masterd"), 0o600, "masterd", "masterd"),
-    Row(lambda p: p.log_file("ganeti-noded"), 0o600, "noded", "masterd"),
-    Row(lambda p: p.log_file("ganeti-confd"), 0o600, "confd", "masterd"),
-    Row(lambda p: p.log_file("ganeti-rapi"), 0o600, "rapi", "masterd"),
-)
-
-SSCONF = Row(lambda p: p.ssconf_dir, 0o444, "noded", "noded")
-JOB = Row(lambda p: p.queue_dir, 0o640, "masterd", "daemons")
-BUCKET = Row(lambda p: p.archive_dir, 0o750, "masterd", "daemons")
-
 #: made with their parents where missing, else left alone: they are not ours alone
 SHARED_DIRECTORIES: tuple[PathOf, ...] = (
     lambda p: p.lock_dir,
@@ -103,7 +60,7 @@ def ensure(paths: Paths, *, full_run: bool = False) -> list[str]:
 
 
 def _ensure(paths: Paths, full_run: bool) -> Iterator[str]:
-    owners = _Owners()
+    owners = Owners(paths)
     for places, mode in ((SHARED_DIRECTORIES, 0o755), (STORAGE_DIRECTORIES, 0o750)):
         for place in places:
             directory = place(paths)
@@ -131,7 +88,7 @@ def _ensure(paths: Paths, full_run: bool) -> Iterator[str]:
             yield from _each(bucket, "job-", JOB, owners)
 
 
-def _each(directory: str, prefix: str, row: Row, owners: _Owners) -> Iterator[str]:
+def _each(directory: str, prefix: str, row: Row, owners: Owners) -> Iterator[str]:
     for name in sorted(os.listdir(directory)):
         path = os.path.join(directory, name)
         if name.startswith(prefix) and owners.correct(path, row):
@@ -140,31 +97,3 @@ def _each(directory: str, prefix: str, row: Row, owners: _Owners) -> Iterator[st
 
 def _numbers_in(directory: str) -> list[str]:
     return sorted(os.path.join(directory, name) for name in os.listdir(directory) if name.isdigit())
-
-
-class _Owners:
-    """Numbers of users and groups; -1 (leave alone) where daemons have no users of their own."""
-
-    def __init__(self) -> None:
-        self.prefix = _autoconf.USER_PREFIX
-        self.change = os.geteuid() == 0
-
-    def correct(self, path: str, row: Row) -> bool:
-        uid, gid = (self._uid(row.user), self._gid(row.group)) if self.change else (-1, -1)
-        return files.set_permissions(path, row.mode, uid=uid, gid=gid)
-
-    def _uid(self, user: str) -> int:
-        if not self.prefix or user == "noded":
-            return 0
-        try:
-            return pwd.getpwnam(self.prefix + user).pw_uid
-        except KeyError:
-            raise errors.EnvironmentFailure(f"cannot set owners: there is no user {self.prefix}{user}") from None
-
-    def _gid(self, group: str) -> int:
-        if not self.prefix or group == "noded":
-            return 0
-        try:
-            return grp.getgrnam(self.prefix + group).gr_gid
-        except KeyError:
-            raise errors.EnvironmentFailure(f"cannot set owners: there is no group {self.prefix}{group}") from None

@@ -26,6 +26,7 @@ from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.config.ssconf import ssconf_values
 from ganeti.mastership import Mastership
 from ganeti.model.scalars import NodeName, Timestamp
+from ganeti.owners import disk_of
 from ganeti.paths import Paths
 from ganeti.procedure import Procedure
 from ganeti.rpc import procedures as p
@@ -33,7 +34,7 @@ from ganeti.rpc.answers import MasterTerm
 from ganeti.rpc.client import Address, NodeRpc
 from ganeti.rpc.result import Failure, NodeResult, Phase
 from ganeti.schema import replace
-from ganeti.utils import files, net
+from ganeti.utils import net
 
 R = TypeVar("R")
 
@@ -213,7 +214,7 @@ class Failover:
         return f"no node that answers has it (silent: {', '.join(silent) or 'none'})"
 
     def _write_config(self, config: Config) -> None:
-        files.write_file(self._paths.config_file, config_text(config), mode=CONFIG_MODE)
+        disk_of(self._paths).write_file(self._paths.config_file, config_text(config), mode=CONFIG_MODE)
         ssconf.write_ssconf(self._paths, ssconf_values(config))
 
     # --- talking to nodes -----------------------------------------------------------

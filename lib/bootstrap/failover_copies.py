@@ -15,6 +15,7 @@ from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.jobqueue.commit import DIR_MODE, FILE_MODE
 from ganeti.masterd.jobqueue.merge import is_newer
 from ganeti.model.scalars import JobId, NodeName
+from ganeti.owners import disk_of
 from ganeti.paths import Paths
 from ganeti.rpc import procedures as p
 from ganeti.rpc.answers import QueueCopy
@@ -74,7 +75,7 @@ async def fetch_jobs(rpc: NodeRpc, paths: Paths, nodes: Mapping[NodeName, Addres
 
 def write_jobs(paths: Paths, queue: Queue) -> None:
     """Change the queue here; may be repeated."""
-    disk = files.Disk()
+    disk = disk_of(paths)
     for directory in (paths.queue_dir, paths.archive_dir):
         disk.ensure_dir(directory, DIR_MODE)
     named = {**queue.archived, **queue.files}

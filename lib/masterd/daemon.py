@@ -48,6 +48,7 @@ from ganeti.masterd.watcher import WatcherPause
 from ganeti.mastership import Mastership
 from ganeti.model.objects.node import Node
 from ganeti.model.scalars import NodeName
+from ganeti.owners import SOCKET, Owners, disk_of
 from ganeti.paths import Paths
 from ganeti.rpc.client import Address, NodeRpc
 from ganeti.rpc.curl import CredentialFiles
@@ -132,8 +133,9 @@ class MasterDaemon:
         Raises NotMaster at once when a node follows another master: whatever is under way ends unanswered.
         """
         # Before there are tasks: what keeps the daemon from starting is raised as it is, not in a group.
+        await self.rpc.end_earlier(self.config.current.online_nodes())  # they may work on what jobs get now
         await self.queue.start(self.processor.execute)
-        await self.luxi.start(sockets)
+        await self.luxi.start(sockets, Owners(self._paths).numbers(SOCKET)[1])
         async with asyncio.TaskGroup() as tasks:
             # Nodes may have missed what the last master daemon wrote before it ended.
             sending = tasks.create_task(self._begin_as_master())
@@ -182,7 +184,7 @@ async def serve(paths: Paths, options: argparse.Namespace, ready: Callable[[], N
 
     Raises GenericError when the daemon cannot start.
     """
-    node = LocalNode(paths, SystemClock(), files.Disk(), random.SystemRandom(), asyncio.to_thread)
+    node = LocalNode(paths, SystemClock(), disk_of(paths), random.SystemRandom(), asyncio.to_thread)
     try:
         config = await node.load_config()
     except DamagedConfig as err:

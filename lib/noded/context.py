@@ -21,6 +21,7 @@ from ganeti.model.enums import HypervisorName
 from ganeti.model.objects.disk import Disk
 from ganeti.model.scalars import MiB, NodeName
 from ganeti.noded.options import HOOK_SECONDS
+from ganeti.owners import disk_of
 from ganeti.paths import VIRTUAL_PREFIX, Paths
 from ganeti.storage import base as storage_base
 from ganeti.storage import paths as storage_paths
@@ -54,6 +55,8 @@ class NodeContext:
         self.sleep = sleep
         self.port = port
         self.hook_seconds = hook_seconds
+        #: for files that daemons other than this one own
+        self.disk = disk_of(paths)
         self._boot_id_file = os.path.join(paths.run_dir, "boot-id") if paths.is_virtual else None
         self._hypervisor_host = hypervisor_base.Host(
             node_name=name,

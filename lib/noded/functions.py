@@ -24,12 +24,14 @@ from ganeti.noded.options import MAX_PROCESSES
 from ganeti.noded.shortcut import answer_at_once
 from ganeti.procedure import Procedure
 from ganeti.rpc.envelope import failure
-from ganeti.rpc.transport import ANSWER_LIMIT
+from ganeti.rpc.transport import ANSWER_LIMIT, is_earlier
 
 log = logging.getLogger(__name__)
 
 MAX_QUEUED = 1000
 LONGEST_WAIT = 60.0
+ABANDONED_AFTER = 30.0
+"""Seconds after which an abandonable call is ended that nobody asks for; longer than a master is patient."""
 SHORT_CALL = 60
 """A call with at most this time limit, in seconds, may take one of the last places."""
 
@@ -54,7 +56,18 @@ KEEP_UNFETCHED = Keep(seconds=3600, calls=2000, size=64 * 1024 * 1024)
 class Function:
     """One call, from its request until it is forgotten."""
 
-    __slots__ = ("answer", "ended_at", "fetched", "fingerprint", "id", "key", "procedure", "running", "waiters")
+    __slots__ = (
+        "answer",
+        "ended_at",
+        "fetched",
+        "fingerprint",
+        "id",
+        "key",
+        "procedure",
+        "running",
+        "unwanted",
+        "waiters",
+    )
 
     def __init__(self, procedure: Procedure[..., Any], key: str, fingerprint: int) -> None:
         #: made when somebody is to wait for the call
@@ -67,6 +80,8 @@ class Function:
         self.ended_at = 0.0
         self.fetched = False
         self.waiters: list[asyncio.Future[None]] = []
+        #: goes off when nobody has asked for an abandonable call for long
+        self.unwanted: asyncio.TimerHandle | None = None
 
 
 class _Kept:
@@ -121,6 +136,7 @@ class Functions:
         answer_limit: int = ANSWER_LIMIT,
         keep_fetched: Keep = KEEP_FETCHED,
         keep_unfetched: Keep = KEEP_UNFETCHED,
+        abandoned_after: float = ABANDONED_AFTER,
     ) -> None:
         for name, handler in handlers.items():
             table[name].check_handler(handler)
@@ -130,6 +146,7 @@ class Functions:
         self._on_quit = on_quit
         self._max_processes = max_processes
         self._max_queued = max_queued
+        self._abandoned_after = abandoned_after
         self._link = FunctionLink(server, answer_limit, on_quit)
         self._by_id: dict[str, Function] = {}
         self._by_key: dict[str, Function] = {}
@@ -190,6 +207,7 @@ class Functions:
         """Return the answer of a call, None when it is not there within some seconds."""
         if function.answer is None and seconds > 0:
             loop = asyncio.get_running_loop()
+            _calm(function)
             waiter: asyncio.Future[None] = loop.create_future()
             function.waiters.append(waiter)
             alarm = loop.call_later(min(seconds, LONGEST_WAIT), _wake, waiter)
@@ -198,6 +216,9 @@ class Functions:
             finally:
                 alarm.cancel()
                 function.waiters.remove(waiter)
+                if function.procedure.abandonable and function.answer is None and not function.waiters:
+                    # Whoever wanted it may be dead, or cut off.
+                    function.unwanted = loop.call_later(self._abandoned_after, self._abandon, function)
         if function.answer is not None and not function.fetched:
             function.fetched = True
             self._unfetched.remove(function)
@@ -206,8 +227,17 @@ class Functions:
 
     def end(self, key: str) -> None:
         """End the call with a key, with all it started; one that has ended, or never came, is fine."""
-        function = self._by_key.get(key)
-        if function is None or function.answer is not None:
+        if (function := self._by_key.get(key)) is not None:
+            self._abandon(function)
+
+    def end_earlier(self, life: str) -> None:
+        """End the abandonable calls of earlier lives of the master daemon."""
+        for function in list(self._by_key.values()):
+            if function.procedure.abandonable and is_earlier(function.key, life):
+                self._abandon(function)
+
+    def _abandon(self, function: Function) -> None:
+        if function.answer is not None:
             return
         log.warning("%s is ended: nobody waits for it any more", function.procedure.name)
         if function.running is not None:
@@ -254,6 +284,7 @@ class Functions:
         self._running += 1
 
     def _end(self, function: Function, answer: Answer) -> None:
+        _calm(function)
         function.answer = answer
         function.ended_at = self._clock.monotonic()
         self._unfetched.add(function, function.ended_at)
@@ -275,6 +306,12 @@ class Functions:
     def _forget(self, function: Function) -> None:
         self._by_id.pop(function.id, None)
         self._by_key.pop(function.key, None)
+
+
+def _calm(function: Function) -> None:
+    if function.unwanted is not None:
+        function.unwanted.cancel()
+        function.unwanted = None
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

@@ -26,6 +26,7 @@ from ganeti.rpc.transport import (
     CALL_HEADER,
     CLUSTER_HEADER,
     DAEMON_HEADER,
+    END_EARLIER,
     END_FUNCTION,
     MASTER_HEADER,
     OK,
@@ -195,7 +196,11 @@ class NodeServer:
         name = request.path[1:]
         body = await self._read_body(request)
         if name == END_FUNCTION:
-            self._functions.end(_parse_end(body))
+            self._functions.end(_parse_one(name, body))
+            return OK, success(None)
+        if name == END_EARLIER:
+            self._access.check_master(headers.get(MASTER_HEADER, ""))
+            self._functions.end_earlier(_parse_one(name, body))
             return OK, success(None)
         if name == WAIT_FUNCTION:
             function, seconds = self._parse_wait(body)
@@ -242,14 +247,14 @@ class NodeServer:
         raise _Refusal(BAD_REQUEST, f"cannot serve {WAIT_FUNCTION}: expected [function call id, seconds]")
 
 
-def _parse_end(body: bytes) -> str:
+def _parse_one(name: str, body: bytes) -> str:
     try:
         match json.loads(body):
-            case [str(key)]:
-                return key
+            case [str(text)]:
+                return text
     except errors.ParseError:
         pass
-    raise _Refusal(BAD_REQUEST, f"cannot serve {END_FUNCTION}: expected [key of the call]")
+    raise _Refusal(BAD_REQUEST, f"cannot serve {name}: expected a list with one text")
 
 
 def _peer_digest(request: web.BaseRequest) -> str:

@@ -17,8 +17,8 @@ thread at a time; it keeps its connection.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 from ganeti.rapi.client_calls import Document, body_of, comma
 from ganeti.rapi.client_events import Event, EventStream
@@ -31,6 +31,7 @@ from ganeti.rapi.client_http import (
     CurlConfig,
     Error,
     GanetiApiError,
+    GenericCurlConfig,
     Http,
     JobError,
     path_of,
@@ -50,6 +51,9 @@ from ganeti.rapi.client_jobs import (
     JobCalls,
 )
 from ganeti.rapi.client_nodes import NodeCalls
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 __all__ = [
     "GANETI_RAPI_PORT",
@@ -81,8 +85,10 @@ __all__ = [
     "Event",
     "GanetiApiError",
     "GanetiRapiClient",
+    "GenericCurlConfig",
     "InstanceAllocation",
     "JobError",
+    "UsesRapiClient",
 ]
 
 GANETI_RAPI_PORT = PORT
@@ -101,6 +107,11 @@ REPLACE_DISK_PRI = "replace_on_primary"
 REPLACE_DISK_SECONDARY = "replace_on_secondary"
 REPLACE_DISK_CHG = "replace_new_secondary"
 REPLACE_DISK_AUTO = "replace_auto"
+
+
+def UsesRapiClient(fn: Callable[P, R]) -> Callable[P, R]:
+    """Return a function as it is: programs for Ganeti's client decorate their main one, to prepare curl."""
+    return fn
 
 
 class GanetiRapiClient(InstanceCalls, NodeCalls, GroupCalls, NetworkCalls, JobCalls):

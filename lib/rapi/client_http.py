@@ -200,6 +200,39 @@ class Http:
         return GanetiApiError(f"cannot {method} {path}: {status}: {told}", code=status)
 
 
+def GenericCurlConfig(
+    verbose: bool = False,
+    use_signal: bool = False,
+    use_curl_cabundle: bool = False,
+    cafile: str | None = None,
+    capath: str | None = None,
+    proxy: str | None = None,
+    verify_hostname: bool = False,
+    connect_timeout: float | None = None,
+    timeout: float | None = None,
+) -> CurlConfig:
+    """Return what adjusts handles, with the arguments programs for Ganeti's client give; times in seconds.
+
+    It takes the place of the client's `verify`: anybody who answers is trusted unless
+    certificates are named, or curl's own are asked for.
+    """
+
+    def adjust(curl: pycurl.Curl, logger: Any) -> None:
+        curl.setopt(pycurl.VERBOSE, int(verbose))
+        curl.setopt(pycurl.NOSIGNAL, int(not use_signal))
+        curl.setopt(pycurl.PROXY, proxy or "")
+        curl.setopt(pycurl.SSL_VERIFYPEER, int(bool(cafile or capath or use_curl_cabundle)))
+        curl.setopt(pycurl.SSL_VERIFYHOST, 2 if verify_hostname else 0)
+        for option, path in ((pycurl.CAINFO, cafile), (pycurl.CAPATH, capath)):
+            if path is not None:
+                curl.setopt(option, path)
+        for option, seconds in ((pycurl.CONNECTTIMEOUT_MS, connect_timeout), (pycurl.TIMEOUT_MS, timeout)):
+            if seconds is not None:
+                curl.setopt(option, int(seconds * 1000))
+
+    return adjust
+
+
 _DISTRUST = frozenset(
     {pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT, pycurl.E_SSL_CACERT_BADFILE, pycurl.E_SSL_ISSUER_ERROR}
 )

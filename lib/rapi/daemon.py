@@ -22,6 +22,7 @@ from ganeti import _autoconf, errors, ssconf
 from ganeti.clock import SystemClock
 from ganeti.luxi.address import socket_path
 from ganeti.luxi.pool import Pool
+from ganeti.owners import Owners, are_separate
 from ganeti.paths import Paths
 from ganeti.rapi.auth import Doorkeeper, UsersFile
 from ganeti.rapi.master import Master
@@ -152,9 +153,12 @@ def _open(paths: Paths, options: argparse.Namespace) -> _Opened:
 
 
 def _drop_root(paths: Paths) -> None:
-    if _autoconf.USER_PREFIX and os.geteuid() == 0 and not paths.is_virtual:
-        # The log is written to from here on, and opened anew when it was rotated.
-        become_user(f"{_autoconf.USER_PREFIX}rapi", own=[paths.log_file(PROGRAM)])
+    if are_separate(paths) and os.geteuid() == 0:
+        owners = Owners(paths)
+        for path in (paths.log_file(PROGRAM), paths.pid_file(PROGRAM)):
+            if os.path.exists(path):
+                owners.give(path)
+        become_user(f"{_autoconf.USER_PREFIX}rapi")
 
 
 async def _serve(paths: Paths, options: argparse.Namespace, opened: _Opened, ready: Callable[[], None]) -> None:

@@ -30,6 +30,7 @@ from ganeti.rpc.transport import (
     Times,
     Transport,
     converse,
+    end_earlier_request,
     end_request,
     new_key,
     read_answer,
@@ -97,6 +98,8 @@ class NodeRpc:
         #: the last answer of each node to each steady call: as it came, and read
         self._last: dict[tuple[NodeName, str], tuple[object, Any]] = {}
         self._master = ""
+        #: keys of calls begin with it
+        self._life = new_key()
         self._deposed: Callable[[errors.NotMasterError], None] = lambda error: None
         #: calls made since the beginning, by name
         self.calls: Counter[str] = Counter()
@@ -156,7 +159,7 @@ class NodeRpc:
             return _offline(node)
         call = self._encode(proc, proc.encode_arguments(*args, **kwargs))
         self.calls[call.name] += 1
-        request = start_request(call, new_key(), 0, self._times.grace)
+        request = start_request(call, new_key(self._life), 0, self._times.grace)
         heard = await self._transport.send(Endpoint(node.primary_ip, self._port), request)
         failure: Failure | None = None
         if isinstance(heard, Loss):
@@ -165,6 +168,17 @@ class NodeRpc:
             answer = read_answer(heard)
             failure = answer if isinstance(answer, Failure) else None
         return self._result(node, call, None, failure)
+
+    async def end_earlier(self, nodes: Sequence[Target]) -> None:
+        """Have nodes end the scripts earlier master daemons wanted; waits a moment for the nodes that do not answer."""
+        request = end_earlier_request(self._cluster_uuid, self._master, self._life, SHORT_GLANCE.grace)
+        await asyncio.gather(
+            *[
+                self._transport.send(Endpoint(node.primary_ip, self._port), request)
+                for node in nodes
+                if not node.offline
+            ]
+        )
 
     async def close(self) -> None:
         """Close all connections, after telling nodes what nobody waits for any more."""
@@ -182,7 +196,7 @@ class NodeRpc:
             return _offline(node)
         name = node.name
         self.calls[call.name] += 1
-        key = new_key()
+        key = new_key(self._life)
         conversation = converse(
             call, key, lambda: self._daemons.get(name, ""), self._clock.monotonic, times or self._times
         )

@@ -13,7 +13,8 @@ The master's calls name it and its term (`X-Ganeti-Master`): a node that knows o
 newer master refuses them (`ganeti.mastership`).
 
 A call that may be abandoned is ended with `POST /EndFunction [key]` when nobody waits for
-it any more.
+it any more.  Keys of a master daemon are LIFE-NUMBER: one that begins has those of earlier
+lives ended, with `POST /EndEarlierFunctions [life]`.
 
 `converse` is the conversation about one call as a generator: it yields what to do,
 is sent what came of it, and returns the end.  Whoever drives it does the input and
@@ -40,6 +41,7 @@ MASTER_HEADER = "X-Ganeti-Master"
 
 WAIT_FUNCTION = "WaitForFunction"
 END_FUNCTION = "EndFunction"
+END_EARLIER = "EndEarlierFunctions"
 
 OK = 200
 STILL_RUNNING = 202
@@ -136,9 +138,16 @@ Heard = Response | Loss | None
 Conversation = Generator[Step, Heard, Any]
 
 
-def new_key() -> str:
-    """Return a key no other call has."""
-    return os.urandom(12).hex()
+def new_key(life: str = "") -> str:
+    """Return a key no other call has; `life` is that of a master daemon."""
+    key = os.urandom(12).hex()
+    return f"{life}-{key}" if life else key
+
+
+def is_earlier(key: str, life: str) -> bool:
+    """Tell whether a key is that of another life of a master daemon."""
+    other, dash, _ = key.partition("-")
+    return bool(dash) and other != life
 
 
 def start_request(call: Call, key: str, wait: float, timeout: float, daemon: str = "") -> Request:
@@ -163,6 +172,12 @@ def end_request(call: Call, key: str, timeout: float) -> Request:
     """Build the request that ends a call, wherever it is."""
     headers = (f"{CLUSTER_HEADER}: {call.cluster_uuid}",) if call.cluster_uuid else ()
     return Request(f"/{END_FUNCTION}", headers, json.dumps_bytes([key]), timeout, waits=True)
+
+
+def end_earlier_request(cluster_uuid: str, master: str, life: str, timeout: float) -> Request:
+    """Build the request that ends what earlier master daemons began and nobody waits for."""
+    headers = (f"{CLUSTER_HEADER}: {cluster_uuid}", f"{MASTER_HEADER}: {master}")
+    return Request(f"/{END_EARLIER}", headers, json.dumps_bytes([life]), timeout, waits=True)
 
 
 def converse(

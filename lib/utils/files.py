@@ -35,7 +35,7 @@ _LOCK_POLL_SECONDS = 0.02
 
 
 #: what tells one state of a file from another; None while there is no file
-Signature = tuple[int, int, int] | None
+Signature = tuple[int, ...] | None
 
 
 class Disk:
@@ -84,6 +84,7 @@ class Disk:
 
     def _mkdir(self, path: str, mode: int) -> None:
         os.mkdir(path, mode)
+        os.chmod(path, mode)  # daemons have a mask
 
     def _sync_dir(self, path: str) -> None:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -342,12 +343,12 @@ def read_text(path: str, limit: int = READ_LIMIT) -> str:
 
 
 def signature(path: str) -> Signature:
-    """Return what changes when a file is replaced or written to."""
+    """Return what changes when a file is replaced or written to, or who may read it does."""
     try:
         status = os.stat(path)
     except OSError:
         return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 
 def set_permissions(path: str, mode: int, *, uid: int = -1, gid: int = -1) -> bool:

@@ -33,6 +33,8 @@ SECONDS = 4.0
 QUESTIONS = 2000
 _TICKS = os.sysconf("SC_CLK_TCK")
 _LOST = 1.0
+#: as large as that of confd
+_BUFFER = 4 * 1024 * 1024
 
 Address = tuple[str, int]
 
@@ -87,6 +89,7 @@ def ask_at_rate(address: Address, asked: Sequence[bytes], seconds: float, rate: 
     """Ask at a rate whether or not answers have come; return the seconds each took, those lost as endless."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.connect(address)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         sock.setblocking(False)
         sent: list[float] = []
         took: list[float] = []
@@ -174,6 +177,7 @@ def main() -> int:
         print(measure("confd", (peer, DEFAULT_PORT), asked, pid).line(), flush=True)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.bind(("127.0.0.1", 0))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
             server = multiprocessing.get_context("fork").Process(target=echo, args=(sock,))
             server.start()
             assert server.pid is not None

@@ -133,7 +133,7 @@ def cpu_of(pid: int) -> float:
 def hello_served(paths: Paths) -> Iterator[tuple[Address, int]]:
     """Serve hello over TLS from a process of its own."""
     listening = bound_socket("127.0.0.1", 0)
-    process = multiprocessing.get_context("fork").Process(target=asyncio.run, args=(_hello(listening, paths),))
+    process = multiprocessing.get_context("fork").Process(target=_serve_hello, args=(listening, paths))
     process.start()
     try:
         assert process.pid is not None
@@ -142,6 +142,10 @@ def hello_served(paths: Paths) -> Iterator[tuple[Address, int]]:
         process.terminate()
         process.join()
         listening.close()
+
+
+def _serve_hello(listening: socket.socket, paths: Paths) -> None:
+    asyncio.run(_hello(listening, paths))
 
 
 async def _hello(listening: socket.socket, paths: Paths) -> None:

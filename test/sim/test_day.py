@@ -9,7 +9,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -81,11 +81,11 @@ class HastyStore(JobStore):
         self.__dict__.update(store.__dict__)
         self._later: set[asyncio.Task[None]] = set()
 
-    async def add(self, job: Job) -> None:
-        writing: Awaitable[None] = super().add(job)
-        task = asyncio.ensure_future(writing)
+    def add(self, job: Job, on_written: Callable[[], None]) -> Awaitable[None]:
+        task = asyncio.ensure_future(super().add(job, on_written))
         self._later.add(task)
         task.add_done_callback(self._later.discard)
+        return asyncio.sleep(0)
 
 
 class WithHastyStore(MasterDaemon):

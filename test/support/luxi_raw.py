@@ -49,6 +49,18 @@ class Raw:
             return self._socket.recv(1) == b""
         return True
 
+    def finish(self) -> None:
+        """Say that nothing more is sent."""
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def rest(self) -> bytes:
+        """Return all that comes until the daemon hangs up."""
+        data = b""
+        with contextlib.suppress(ConnectionResetError):
+            while more := self._socket.recv(1 << 20):
+                data += more
+        return data
+
     def close(self) -> None:
         self._socket.close()
 

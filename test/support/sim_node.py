@@ -25,6 +25,7 @@ from ganeti.rpc.transport import (
     CALL_HEADER,
     CLUSTER_HEADER,
     DAEMON_HEADER,
+    END_EARLIER,
     END_FUNCTION,
     MASTER_HEADER,
     OK,
@@ -108,7 +109,7 @@ class SimNode:
         if headers.get(DAEMON_HEADER, self.incarnation) != self.incarnation:
             return self._refuse(OTHER_DAEMON, "the node daemon was restarted")
         name = request.path[1:]
-        if name == END_FUNCTION:
+        if name in (END_FUNCTION, END_EARLIER):
             return Response(OK, self.incarnation, success(None))  # calls end at once here, only their answers are late
         if name == WAIT_FUNCTION:
             call_id, seconds = json.loads(request.body)

@@ -108,19 +108,26 @@ def test_what_was_configured_is_what_the_package_knows(prefix: str) -> None:
     assert told == f"('/srv/os', '/os') {library} /var {library}/ganeti/_autoconf.py"
 
 
-def test_unit_files_name_the_installed_programs(prefix: str) -> None:
-    unit = files.read_text(os.path.join(prefix, "share/doc/ganeti/examples/systemd/ganeti-noded.service"))
+@pytest.mark.parametrize("daemon", ["noded", "masterd", "rapi", "confd"])
+def test_unit_files_name_the_installed_programs(prefix: str, daemon: str) -> None:
+    directory = os.path.join(prefix, "share/doc/ganeti/examples/systemd")
+    unit = files.read_text(os.path.join(directory, f"ganeti-{daemon}.service"))
 
-    assert f"ExecStart={prefix}/lib/ganeti/daemon-util start ganeti-noded\n" in unit
-    assert "PIDFile=/var/run/ganeti/ganeti-noded.pid\n" in unit
-    assert "@" not in unit
+    assert f"ExecStart={prefix}/lib/ganeti/daemon-util start ganeti-{daemon}\n" in unit
+    assert f"PIDFile=/var/run/ganeti/ganeti-{daemon}.pid\n" in unit
+    assert "PartOf=ganeti.target\n" in unit and os.path.exists(os.path.join(directory, "ganeti.target"))
+    assert re.search("@[A-Z]+@", unit) is None
 
 
 def test_examples_name_the_installed_programs(prefix: str) -> None:
-    cron = files.read_text(os.path.join(prefix, "share/doc/ganeti/examples/ganeti.cron"))
+    examples = os.path.join(prefix, "share/doc/ganeti/examples")
+    cron = files.read_text(os.path.join(examples, "ganeti.cron"))
+    logrotate = files.read_text(os.path.join(examples, "ganeti.logrotate"))
 
     assert f"*/5 * * * * root [ -x {prefix}/sbin/ganeti-watcher ] && {prefix}/sbin/ganeti-watcher\n" in cron
-    assert re.search("@[A-Z]+@", cron) is None
+    assert "/var/log/ganeti/*.log {\n" in logrotate
+    assert f"{prefix}/lib/ganeti/daemon-util rotate-all-logs\n" in logrotate
+    assert re.search("@[A-Z]+@", cron + logrotate) is None
 
 
 def test_bash_completes_the_installed_programs(prefix: str) -> None:

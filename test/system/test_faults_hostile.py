@@ -14,6 +14,7 @@ from ganeti import _autoconf
 from ganeti.bootstrap import daemons
 from ganeti.luxi import methods
 from test.soak.kill_rounds import Killer, Load
+from test.soak.luxi_garbage import Attack
 from test.support import invariants, long_queue
 from test.support.admin import remove_all
 from test.support.cluster import Cluster, running_cluster
@@ -92,6 +93,12 @@ def test_f45_a_thousand_idle_slow_and_rude_clients_harm_nobody_else(cluster: Clu
         grown = of_status(cluster, "VmHWM") - begun
     assert cluster.pid() == pid and grown < 400 * MIB
     until(lambda: descriptors(cluster) < 100, "the daemon has closed the connections")
+
+
+def test_f45_garbage_made_by_a_grammar_harms_nobody(cluster: Cluster, hypothesis_seed: int) -> None:
+    report = Attack(cluster, hypothesis_seed).run(lambda sent: sent > 3000)
+
+    assert report.answers > 500
 
 
 def test_listing_and_submitting_go_on_while_fifteen_instances_are_reinstalled(cluster: Cluster) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -18,6 +19,7 @@ from ganeti.luxi.client import Client
 from ganeti.model.opcodes.cluster import OpClusterRenewCrypto
 from ganeti.model.opcodes.test import OpTestDelay
 from ganeti.model.scalars import NodeName
+from ganeti.rapi.daemon import DEFAULT_PORT
 from ganeti.utils import files, x509
 from test.support import invariants
 from test.support.cluster import Cluster, running_cluster
@@ -138,7 +140,26 @@ def test_f33_all_keys_are_changed_while_jobs_run(cluster: Cluster) -> None:
     assert not clients & {files.read_file(cluster.paths(node).client_cert) for node in cluster.nodes}
     cluster.ok("gnt-job", "watch", running)
     assert pids == {(name, node): cluster.pid(name, node) for name, node in pids}
+    new = files.read_file(paths.rapi_cert)
+    until(lambda: x509.cert_digest(shown_by_rapi(cluster)) == x509.cert_digest(new), "the remote API shows its new one")
     check_settled(cluster)
+
+
+def shown_by_rapi(cluster: Cluster) -> bytes:
+    address = files.read_text(cluster.paths(1).ssconf_file("node_primary_ips")).splitlines()[0].split()[1]
+    return ssl.get_server_certificate((address, DEFAULT_PORT)).encode()
+
+
+def test_f33_remote_api_goes_on_with_its_keys_when_new_ones_cannot_be_used(cluster: Cluster) -> None:
+    path = cluster.paths(1).rapi_cert
+    before = files.read_file(path)
+    log_file = cluster.paths(1).log_file(daemons.RAPI)
+    files.write_file(path, x509.certificate_part(before), mode=0o400)
+
+    until(lambda: "cannot use new keys" in files.read_text(log_file), "the remote API tells of it")
+
+    assert x509.cert_digest(shown_by_rapi(cluster)) == x509.cert_digest(before)
+    files.write_file(path, before, mode=0o400)
 
 
 @pytest.mark.parametrize("line", range(1, LINES + 1))
@@ -225,6 +246,19 @@ def test_f33_node_that_was_offline_is_taken_back_with_the_new_keys(cluster: Clus
     cluster.ok("gnt-node", "add", "--readd", "node3")
 
     cluster.ok("gnt-node", "modify", "-C", "yes", "node3")
+    check_settled(cluster)
+
+
+def test_f33_master_that_was_replaced_in_the_midst_of_a_change_leaves_it_to_the_next(cluster: Cluster) -> None:
+    killed_at(cluster, 7, BOTH)  # two of three nodes have switched
+    cluster.ok("gnt-cluster", "master-failover", node=2)
+
+    cluster.ok(*RENEW, "--new-cluster-certificate", "--new-confd-hmac-key", node=2)
+
+    cluster.ok("gnt-cluster", "master-failover", node=1)
+    check_in_service(cluster)
+    nothing = cluster.cmd(*RENEW)
+    assert nothing.failed and "a change of keys that was begun here is dropped" in nothing.output
     check_settled(cluster)
 
 

@@ -238,6 +238,23 @@ def test_hanging_os_script_ends_with_its_job_and_leaves_nothing(cluster: Cluster
     os.remove(begun)
 
 
+def test_f09_os_script_of_a_master_daemon_that_was_killed_is_ended_before_jobs_run_again(cluster: Cluster) -> None:
+    begun = os.path.join(cluster.directory, "begun")
+    define_os(cluster, "hanging", f"touch {begun}", "sleep 3000")
+    job = submitted(
+        cluster, "gnt-instance add -t file -s 4m --no-nics -B minmem=64,maxmem=64 -n node2 -o hanging instance1"
+    )
+    until(lambda: os.path.exists(begun), "the script runs")
+
+    cluster.kill_master()
+    cluster.start(daemons.MASTERD, "node1")
+
+    until(lambda: invariants.strangers(cluster) == {}, "the script is gone", 20)
+    assert job_status(cluster, job) == "error"
+    assert of_instance(cluster, "instance1", "status") == ["ADMIN_down"]
+    os.remove(begun)
+
+
 def test_os_script_that_prints_binary_harms_nobody(cluster: Cluster) -> None:
     define_os(
         cluster, "binary", "head -c 30000 /dev/urandom", "printf '\\000\\377\\033[2J\\n'", "echo the end", "exit 1"

@@ -288,3 +288,23 @@ def test_reader_who_takes_nothing_holds_up_nobody(cluster3: Cluster) -> None:
         memory = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
     slow.close()
     assert memory < 300 * 1024
+
+
+# --- questions that cost too much -----------------------------------------------------------
+
+
+def test_regular_expressions_without_end_are_cut_off_and_others_are_served(cluster3: Cluster, raw: Raw) -> None:
+    name, without_end = "a" * 60, "^(a+)+!$"
+    creation = disk_of_size(1) | {"instance_name": name, "disk_template": "diskless", "disks": [], "start": False}
+    job = raw.ask("SubmitJob", [creation])["result"]
+    cluster3.ok("gnt-job", "wait", str(job))
+    cluster3.ok("gnt-instance", "add-tags", name, name)
+    try:
+        kind, message = failure_of(raw.ask("Query", "instance", ["name"], ["=~", "name", without_end]))
+        searched = cluster3.cmd("gnt-cluster", "search-tags", without_end)
+        assert serves(cluster3)
+    finally:
+        cluster3.ok("gnt-instance", "remove", "-f", name)
+
+    assert kind in ("OpPrereqError", "ParameterError") and "simpler regular expressions" in message
+    assert searched.exit_code == 1 and "use a simpler one" in searched.stderr

@@ -447,6 +447,7 @@ def test_endless_body_is_cut_off(daemon: DaemonProcess) -> None:
         (b"POST /WaitForFunction HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]", b"400"),
         (b'POST /WaitForFunction HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n["1:2", 1]', b"404"),
         (b"POST /EndFunction HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]", b"400"),
+        (b"POST /EndEarlierFunctions HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n[1]", b"400"),
         (b'POST /EndFunction HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n["no"]', b"200"),
         (b"POST /echo HTTP/1.1\r\nHost: x\r\nX-Ganeti-Wait: nan\r\nContent-Length: 3\r\n\r\n[1]", b"400"),
         (b"POST /echo HTTP/1.1\r\nHost: x\r\nX-Ganeti-Call: %s\r\nContent-Length: 3\r\n\r\n[1]" % (b"k" * 300), b"400"),

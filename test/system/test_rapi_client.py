@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from ganeti.rapi import client as rapi
+from ganeti.rapi.client_http import CurlConfig
 from test.support.admin import add_file, remove_all
 from test.support.cluster import Cluster
 from test.support.remote import Remote, remote_of
@@ -168,3 +169,17 @@ def test_errors_have_the_status_and_say_what_to_do(jack: rapi.GanetiRapiClient, 
         strict.GetVersion()
     with rapi.GanetiRapiClient(remote.address[0], 1, verify=False) as nowhere:
         assert code_of(nowhere, "GetVersion") is None
+
+
+def test_programs_for_ganetis_client_find_its_helpers(remote: Remote) -> None:
+    @rapi.UsesRapiClient
+    def version(config: CurlConfig) -> int:
+        with rapi.GanetiRapiClient(remote.address[0], rapi.GANETI_RAPI_PORT, curl_config_fn=config) as client:
+            return client.GetVersion()
+
+    assert version(rapi.GenericCurlConfig()) == 2
+    assert version(rapi.GenericCurlConfig(cafile=remote.paths.rapi_cert, connect_timeout=30, timeout=60)) == 2
+    with pytest.raises(rapi.CertificateError):
+        version(rapi.GenericCurlConfig(cafile=remote.paths.rapi_cert, verify_hostname=True))
+    with pytest.raises(rapi.CertificateError):
+        version(rapi.GenericCurlConfig(cafile=os.devnull))

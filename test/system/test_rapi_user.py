@@ -21,7 +21,7 @@ from ganeti.utils import files, process, x509
 from test.support.polling import until
 from test.support.remote import login
 
-UID, GID, OTHER_GID = 63101, 63102, 63103
+UID, GID, OTHER_GID, MASTER_GID = 63101, 63102, 63103, 63104
 PREFIX = "gnt-of-a-test-"
 
 PROGRAM = """\
@@ -68,7 +68,8 @@ class Node:
         """Start the daemon where the system knows its user."""
         known = {
             "/etc/passwd": f"{PREFIX}rapi:x:{UID}:{GID}::/:/bin/false\n",
-            "/etc/group": f"{PREFIX}rapi:x:{GID}:\n{PREFIX}daemons:x:{OTHER_GID}:{PREFIX}rapi\n",
+            "/etc/group": f"{PREFIX}rapi:x:{GID}:\n{PREFIX}masterd:x:{MASTER_GID}:\n"
+            f"{PREFIX}daemons:x:{OTHER_GID}:{PREFIX}rapi\n",
         }
         script = 'mount --bind "$1" /etc/passwd; mount --bind "$2" /etc/group; shift 2; exec "$@"'
         copies = []

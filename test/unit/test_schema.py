@@ -116,6 +116,13 @@ GOOD = {"name": "x", "disks": [{"size": 1}], "by_name": {"k": {"size": 2}}}
         ({"count": 1.0}, "count: expected a whole number, got 1.0"),
         ({"count": True}, "count: expected a whole number, got True"),
         ({"ratio": "x"}, "ratio: expected a number, got 'x'"),
+        ({"count": 2**63}, "count: expected a whole number below 2**63, got 9223372036854775808"),
+        ({"ratio": float("nan")}, "ratio: expected a finite number, got nan"),
+        ({"ratio": float("inf")}, "ratio: expected a finite number, got inf"),
+        (
+            {"ratio": 10**400},
+            "ratio: expected a number, got 100000000000000000000000000000000000000000000000000000000...",
+        ),
         ({"ratio": True}, "ratio: expected a number, got True"),
         ({"flag": 1}, "flag: expected true or false, got 1"),
         ({"colour": "green"}, "colour: expected one of red, blue, got 'green'"),

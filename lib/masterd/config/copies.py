@@ -13,6 +13,7 @@ from ganeti import errors, ssconf
 from ganeti.clock import Clock
 from ganeti.masterd.config.load import DamagedConfig, parse_config
 from ganeti.model.scalars import NodeName
+from ganeti.owners import disk_of
 from ganeti.paths import Paths
 from ganeti.rpc import procedures as p
 from ganeti.rpc.client import Address, NodeRpc
@@ -108,15 +109,15 @@ async def restore(paths: Paths, clock: Clock, wanted: str) -> Restored:
     chosen = _newest(path, copies) if not wanted else _of_node(path, copies, wanted)
     if not wanted:
         _refuse_older(path, chosen)
-    kept = ""
+    kept, disk = "", disk_of(paths)
     try:
         old = files.read_file(path)
     except FileNotFoundError:
         pass
     else:
         kept = f"{path}.before-restore"
-        files.write_file(kept, old, mode=CONFIG_MODE)
-    files.write_file(path, chosen.text, mode=CONFIG_MODE)
+        disk.write_file(kept, old, mode=CONFIG_MODE)
+    disk.write_file(path, chosen.text, mode=CONFIG_MODE)
     return Restored(chosen, kept)
 
 

@@ -69,6 +69,7 @@ class Change(NamedTuple):
 class _Waiting(NamedTuple):
     change: Change
     done: asyncio.Future[None]
+    on_written: Callable[[], None] | None
 
 
 class Committer:
@@ -82,16 +83,17 @@ class Committer:
         self._sending = _Stage(self._send_batch)
         self._sends = asyncio.Lock()
 
-    async def commit(self, change: Change) -> None:
-        """Return when a change is durable here and was sent to the candidates.
+    def commit(self, change: Change, on_written: Callable[[], None] | None = None) -> asyncio.Future[None]:
+        """Have a change made, after those before it; the future is done when it is durable here and was sent.
 
-        A caller that is canceled does not take the change back.
+        `on_written` is called in between, when it is durable here.  Who does not wait
+        any more does not take the change back.
 
         Raises OSError when it could not be made durable here.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._writing.put(_Waiting(change, done))
-        await done
+        self._writing.put(_Waiting(change, done, on_written))
+        return done
 
     async def while_nothing_is_sent(self, act: Callable[[], Awaitable[None]]) -> None:
         """Do something on the candidates that must not mix with the stream of changes."""
@@ -110,6 +112,8 @@ class Committer:
         except Exception as err:  # not OSError, so ours: who waits must hear of it all the same
             failures = [err] * len(batch)
         for waiting, failure in zip(batch, failures, strict=True):
+            if failure is None and waiting.on_written:
+                waiting.on_written()
             if failure is None and waiting.change.replicate:
                 self._sending.put(waiting)
             elif waiting.done.done():  # nobody waits any more

@@ -12,6 +12,7 @@ The queue is given a function that executes opcodes and knows nothing of what th
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -91,7 +92,8 @@ class JobQueue:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._unfinished: set[JobId] = set()
         self._serial = JobId(0)
-        self._arriving = 0
+        #: numbered, but not written yet
+        self._arriving: set[JobId] = set()
         self._drained = False
         self._open = False
         self._closing = False
@@ -227,7 +229,7 @@ class JobQueue:
             raise errors.JobQueueError("cannot submit job: the master daemon is starting or shutting down")
         if self._drained and not even_drained:
             raise errors.JobQueueDrainError("cannot submit job: the job queue is drained (see gnt-cluster queue)")
-        room = self._limits.unfinished - len(self._unfinished) - self._arriving
+        room = self._limits.unfinished - len(self._unfinished) - len(self._arriving)
         made = make_jobs(wanted, self._serial, self._limits.unfinished, room, self._clock.time())
         arriving = [job for job in made if isinstance(job, Job)]
         self._serial = max((job.id for job in arriving), default=self._serial)
@@ -236,24 +238,27 @@ class JobQueue:
 
     async def _take_in(self, arriving: Sequence[Job]) -> dict[JobId, errors.GenericError]:
         """Write new jobs and have them scheduled; return which could not be written, and why."""
-        self._arriving += len(arriving)
+        ids = {job.id for job in arriving}
+        self._arriving |= ids
         try:
-            failures = await asyncio.gather(*map(self._add, arriving))
+            # All are on their way before any is waited for: they are written in their order.
+            written = [self._store.add(job, functools.partial(self._written, job)) for job in arriving]
+            outcomes = await asyncio.gather(*written, return_exceptions=True)
         finally:
-            self._arriving -= len(arriving)
-        written = [job for job, failure in zip(arriving, failures, strict=True) if failure is None]
-        for job in written:
-            self._records.add_new(job)
-        await self._enqueue(written)
-        return {job.id: failure for job, failure in zip(arriving, failures, strict=True) if failure}
+            self._arriving -= ids
+        return {job.id: _refusal(job, err) for job, err in zip(arriving, outcomes, strict=True) if err is not None}
 
-    async def _add(self, job: Job) -> errors.GenericError | None:
-        try:
-            await self._store.add(job)
-        except OSError as err:
-            log.error("cannot write job %s: %s", job.id, err)
-            return errors.JobQueueError(f"cannot submit job: it cannot be written: {err}; see to the disk, then retry")
-        return None
+    def _written(self, job: Job) -> None:
+        """Have a new job scheduled as soon as it is on disk here.
+
+        It is not acknowledged yet, and need not be: before it changes anything the
+        candidates are told that it runs, so they know of it.  What they are told of a
+        short job is often its end already, which saves them a write.
+        """
+        self._arriving.discard(job.id)
+        self._unfinished.add(job.id)
+        self._records.add_new(job)
+        self._spawn(self._enqueue([job]))
 
     # --- what can be asked of a job ----------------------------------------------------
 
@@ -447,6 +452,14 @@ def _id_of(answer: JobId | errors.GenericError) -> JobId:
     if isinstance(answer, errors.GenericError):
         raise answer
     return answer
+
+
+def _refusal(job: Job, err: BaseException) -> errors.GenericError:
+    """Return what to tell of a job that could not be written; what is no fault of the disk is raised."""
+    if not isinstance(err, OSError):
+        raise err
+    log.error("cannot write job %s: %s", job.id, err)
+    return errors.JobQueueError(f"cannot submit job: it cannot be written: {err}; see to the disk, then retry")
 
 
 def _depends(job: Job) -> dict[JobId, scheduler.Accepted]:

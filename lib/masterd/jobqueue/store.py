@@ -105,11 +105,14 @@ class JobStore:
 
     # --- writing: returns when durable here and sent to the candidates; raises OSError ------
 
-    async def add(self, job: Job) -> None:
-        """Write a new job; if it cannot be written nothing of it remains."""
+    def add(self, job: Job, on_written: Callable[[], None]) -> Awaitable[None]:
+        """Write a new job, after those before it; if it cannot be written nothing of it remains.
+
+        `on_written` is called when it is durable here.
+        """
         path = self._paths.job_file(job.id)
         content = {path: jobs.to_file(job), self._paths.queue_serial: f"{job.id}\n".encode()}
-        await self._committer.commit(Change(content, fresh=(path,)))
+        return self._committer.commit(Change(content, fresh=(path,)), on_written)
 
     async def save(self, job: Job, *, replicate: bool = True) -> None:
         """Write a job that is in the queue."""

@@ -15,12 +15,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypedDict, TypeVar
 
+from ganeti import errors
 from ganeti.model.enums import QueryStatus
 from ganeti.model.query.filters import compile_filter
 from ganeti.model.query.names import names_in_filter
 from ganeti.model.query.table import OUTSIDE_CONFIG, FieldRow, Missing, Need, Table
+from ganeti.utils.cpu_limit import run_limited
 
 R = TypeVar("R")
+
+#: seconds of processor time the filter of one query may take: nobody else is served meanwhile
+FILTER_LIMIT = 1.0
 
 Cell = list[object]
 """[status, value]; the value is None unless the status is 0."""
@@ -68,8 +73,19 @@ class Query(NamedTuple, Generic[R]):
         return self.filter_needs & OUTSIDE_CONFIG
 
     def matching(self, rows: Iterable[R]) -> list[R]:
-        """Return the rows that pass the filter."""
-        return list(rows) if self.matches is None else [row for row in rows if self.matches(row)]
+        """Return the rows that pass the filter.
+
+        Raises ParameterError when its regular expressions take too long.
+        """
+        matches = self.matches
+        if matches is None:
+            return list(rows)
+        try:
+            return run_limited(lambda: [row for row in rows if matches(row)], FILTER_LIMIT)
+        except TimeoutError:
+            raise errors.ParameterError(
+                f"the filter takes more than {FILTER_LIMIT:g} s of processor time: use simpler regular expressions"
+            ) from None
 
     def answer(self, rows: Iterable[R]) -> Answer:
         """Return the rows that pass the filter, in the order given, as they travel."""

@@ -14,7 +14,7 @@ from ganeti import errors
 from ganeti.noded.context import NodeContext
 from ganeti.paths import Paths
 from ganeti.rpc.answers import QueueCopy
-from ganeti.utils import files as disk
+from ganeti.utils import files
 from ganeti.utils.digest import short_digest
 from ganeti.utils.numbers import Run, runs_of
 
@@ -34,6 +34,7 @@ class JobQueueReplica:
     def jobqueue_update(self, files: Sequence[tuple[str, str]]) -> None:
         """Write files of the queue, each whole; all are durable when it returns."""
         pairs = [(_local_name(self._node.paths, name), content.encode()) for name, content in files]
+        disk = self._node.disk
         for directory in sorted({os.path.dirname(path) for path, _ in pairs}):
             disk.ensure_dir(directory, _DIR_MODE)
         disk.write_files(pairs, _FILE_MODE)
@@ -47,7 +48,7 @@ class JobQueueReplica:
                 raise errors.ParameterError(f"cannot rename {old} to {new}: a job keeps its number")
         wanted = [(old, new) for old, new in pairs if os.path.lexists(old) or not os.path.lexists(new)]
         try:
-            disk.rename_files(wanted, mode=_DIR_MODE)
+            self._node.disk.rename_files(wanted, mode=_DIR_MODE)
         except FileNotFoundError as err:
             raise errors.JobQueueError(f"cannot rename {err.filename}: no such file in this replica") from err
 
@@ -58,7 +59,7 @@ class JobQueueReplica:
         for name in _names(directory):
             if _JOB.fullmatch(name):
                 try:
-                    found[name] = short_digest(disk.read_file(os.path.join(directory, name)))
+                    found[name] = short_digest(files.read_file(os.path.join(directory, name)))
                 except OSError:
                     continue
         return found
@@ -72,13 +73,13 @@ class JobQueueReplica:
         """Return what is here and not among the job files of another candidate, given with their digests."""
         paths = self._node.paths
         names = sorted((name for name in _names(paths.queue_dir) if _JOB.fullmatch(name)), key=job_number)
-        files: list[tuple[str, str]] = []
+        current: list[tuple[str, str]] = []
         archived: list[tuple[str, str]] = []
         room = _COPY_LIMIT
         for name in names:
             if room > 0 and (text := _text_of(os.path.join(paths.queue_dir, name))) is not None:
                 if known.get(name) != short_digest(text.encode()):
-                    files.append((name, text))
+                    current.append((name, text))
                     room -= len(text)
         for name in sorted(known.keys() - set(names), key=job_number):
             path = paths.archived_job_file(job_number(name))
@@ -86,7 +87,7 @@ class JobQueueReplica:
                 archived.append((os.path.relpath(path, paths.queue_dir), text))
                 room -= len(text)
         return QueueCopy(
-            files=files,
+            files=current,
             archived=archived,
             names=names,
             serial=newest_job(paths),
@@ -100,11 +101,11 @@ class JobQueueReplica:
         for directory in (paths.queue_dir, *_subdirectories(paths.archive_dir)):
             for name in _names(directory):
                 if _JOB.fullmatch(name):
-                    disk.remove_file(os.path.join(directory, name), missing_ok=True, durable=False)
+                    files.remove_file(os.path.join(directory, name), missing_ok=True, durable=False)
 
     def jobqueue_set_drain_flag(self, flag: bool) -> None:
         """Set or remove the drain flag."""
-        paths = self._node.paths
+        paths, disk = self._node.paths, self._node.disk
         if flag:
             disk.ensure_dir(paths.queue_dir, _DIR_MODE)
             disk.write_file(paths.queue_drain, b"", mode=_FILE_MODE)
@@ -129,7 +130,7 @@ def job_number(name: str) -> int:
 def _text_of(path: str) -> str | None:
     """Return what a file holds, None when there is none that can be read."""
     try:
-        return disk.read_file(path).decode()
+        return files.read_file(path).decode()
     except (OSError, UnicodeDecodeError):
         return None
 

@@ -80,7 +80,7 @@ class Uploads:
     def _write(self, path: str, data: bytes, mode: int, uid: int = -1, gid: int = -1) -> None:
         try:
             files.ensure_dir(os.path.dirname(path), 0o755)
-            files.write_file(path, data, mode=mode, uid=uid, gid=gid)
+            self._node.disk.write_file(path, data, mode=mode, uid=uid, gid=gid)
         except OSError as err:
             raise errors.EnvironmentFailure(f"cannot upload {path}: {err.strerror}") from err
 

@@ -24,7 +24,7 @@ class WatcherPause:
         if not 0 <= until < 2**53:
             raise errors.ParameterError(f"cannot pause the watcher until {until}: not a time")
         files.ensure_dir(self._node.paths.data_dir, 0o755)
-        files.write_file(path, f"{int(until)}\n", mode=_MODE)
+        self._node.disk.write_file(path, f"{int(until)}\n", mode=_MODE)
 
     def get_watcher_pause(self) -> float | None:
         """Return until when the watcher pauses; None when it does not (any more)."""

@@ -190,7 +190,7 @@ def test_other_job_ids_are_refused(bad):
     assert not accepts(s.JobId, bad)
 
 
-@given(number=st.integers())
+@given(number=st.integers(1 - 2**63, 2**63 - 1))
 def test_limits_of_numbers_hold(number):
     assert accepts(s.NonNegativeInt, number) == (number >= 0)
     assert accepts(s.PositiveInt, number) == (number > 0)

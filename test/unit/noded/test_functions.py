@@ -325,6 +325,44 @@ def test_call_that_is_ended_takes_along_what_it_started_and_no_other(tmp_path: p
     run(test)
 
 
+def test_script_that_nobody_asks_for_any_more_is_ended(tmp_path: pathlib.Path) -> None:
+    async def test(made: Made) -> None:
+        script = "sleep 600 & wait"
+        left = made.functions.begin("run_wanted_script", json.dumps_bytes([script]), "left")
+        wanted = made.functions.begin("run_wanted_script", json.dumps_bytes([f"{script} # wanted"]), "wanted")
+        unheard = made.functions.begin("run_wanted_script", json.dumps_bytes([f"{script} # unheard"]), "unheard")
+        other = made.functions.begin("run_script", json.dumps_bytes([script]), "no script of others")
+        for function in (left, wanted, other):
+            await made.functions.wait(function, 0.01)
+        await made.functions.wait(unheard, 0)
+
+        while left.answer is None:
+            await made.functions.wait(wanted, 0.01)
+
+        assert b"SIGTERM" in left.answer.body
+        assert wanted.answer is None and other.answer is None and unheard.answer is None
+
+    run(test, abandoned_after=0.2)
+
+
+def test_scripts_of_earlier_masters_are_ended_and_nothing_else(tmp_path: pathlib.Path) -> None:
+    async def test(made: Made) -> None:
+        keys = ("old-1", "older-2", "new-3", "nobodys")
+        begun = {
+            key: made.functions.begin("run_wanted_script", json.dumps_bytes([f"sleep 600 & wait # {key}"]), key)
+            for key in keys
+        }
+        begun["call"] = made.functions.begin("wait_for_file", json.dumps_bytes([str(tmp_path / "never")]), "old-4")
+
+        made.functions.end_earlier("new")
+
+        for key in ("old-1", "older-2"):
+            assert await made.functions.wait(begun[key], 20) is not None
+        assert [key for key, function in begun.items() if function.answer is None] == ["new-3", "nobodys", "call"]
+
+    run(test)
+
+
 def test_call_that_is_ended_before_it_began_never_begins(tmp_path: pathlib.Path) -> None:
     async def test(made: Made) -> None:
         log, go = tmp_path / "log", tmp_path / "go"

@@ -47,10 +47,14 @@ def judge_certificates(nodes: Sequence[Node], asked: Asked) -> list[Finding]:
     found = []
     by_uuid = {node.uuid: node for node in nodes}
     owners: dict[str, list[str]] = {}
-    for uuid, digest in asked.candidate_certs.items():
+    for uuid, digests in asked.candidate_certs.items():
         node = by_uuid.get(uuid)
         name = node.name if node else uuid
-        owners.setdefault(digest, []).append(name)
+        for digest in digests.split(","):
+            owners.setdefault(digest, []).append(name)
+        if "," in digests:
+            text = f"two certificates of {name} are obeyed; gnt-cluster renew-crypto --new-node-certificates leaves one"
+            found.append(_bad_certificate(text)._replace(is_warning=True))
         if node is None:
             found.append(_bad_certificate(f"the certificate of node {uuid} is obeyed, which is not in the cluster"))
         elif not node.master_candidate:

@@ -19,7 +19,11 @@ from ganeti.model.objects.node import Node
 from ganeti.model.objects.nodegroup import NodeGroup
 from ganeti.model.opcodes.tags import OpTagsGet, OpTagsSearch
 from ganeti.model.scalars import Tag
+from ganeti.utils.cpu_limit import run_limited
 from ganeti.utils.text import natural_key
+
+#: seconds of processor time a search may take: nobody else is served meanwhile
+SEARCH_LIMIT = 1.0
 
 
 class LUTagsGet(LogicalUnit[OpTagsGet, list[Tag]]):
@@ -53,13 +57,24 @@ class LUTagsSearch(LogicalUnit[OpTagsSearch, list[tuple[str, Tag]]]):
 def search(config: Config, pattern: str) -> list[tuple[str, Tag]]:
     """Return the path of an object and a tag of it, for every tag that contains the pattern.
 
-    Raises OpPrereqError when the pattern is no regular expression.
+    Raises OpPrereqError when the pattern is no regular expression, or one that takes too long.
     """
     try:
         matches = re.compile(pattern).search
     except re.error as err:
         raise errors.OpPrereqError(f"pattern: {pattern!r} is not a regular expression: {err}", ECode.INVAL) from err
-    return [(path, tag) for path, tagged in _everything(config) for tag in sorted(tagged.tags) if matches(tag)]
+    try:
+        return run_limited(
+            lambda: [
+                (path, tag) for path, tagged in _everything(config) for tag in sorted(tagged.tags) if matches(tag)
+            ],
+            SEARCH_LIMIT,
+        )
+    except TimeoutError:
+        raise errors.OpPrereqError(
+            f"pattern: {pattern!r} takes more than {SEARCH_LIMIT:g} s of processor time: use a simpler one",
+            ECode.INVAL,
+        ) from None
 
 
 def _everything(config: Config) -> Iterator[tuple[str, Tagged]]:

@@ -100,3 +100,9 @@ def test_certificates_are_those_of_candidates_and_each_its_own():
     assert any("node2" in text and "not a master candidate" in text for text in texts)
     assert any("not in the cluster" in text for text in texts)
     assert any("same certificate" in text for text in texts)
+
+
+def test_f33_second_certificate_that_is_still_obeyed_is_a_warning():
+    (finding,) = judge_certificates([NODE], ASKED._replace(candidate_certs={NODE.uuid: "AA:BB,CC:DD"}))
+
+    assert finding.is_warning and "renew-crypto --new-node-certificates" in finding.text
