@@ -8,7 +8,7 @@ encrypted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ganeti import errors
 from ganeti.confd.requests import PROTOCOL, ErrorCode, MasterField, QueryKey, RequestType, Role, Status
@@ -70,27 +70,11 @@ class Answers:
         #: made when first asked for
         self._of_node: Mapping[str, tuple[list[Object], list[Object]]] | None = None
         self._drbd: Mapping[str, list[_Drbd]] | None = None
-        self._table: Mapping[int, Callable[[Query], Answer]] = {
-            RequestType.PING.value: self._ping,
-            RequestType.NODE_ROLE_BYNAME.value: self._node_role,
-            RequestType.NODE_PIP_BY_INSTANCE_IP.value: self._node_pip_by_instance_ip,
-            RequestType.CLUSTER_MASTER.value: self._cluster_master,
-            RequestType.NODE_PIP_LIST.value: self._node_pips,
-            RequestType.MC_PIP_LIST.value: self._candidate_pips,
-            RequestType.INSTANCES_IPS_LIST.value: self._instance_ips,
-            RequestType.NODE_DRBD.value: self._node_drbd,
-            RequestType.NODE_INSTANCES.value: self._node_instances,
-            RequestType.INSTANCE_DISKS.value: self._instance_disks,
-            RequestType.CONFIG_QUERY.value: self._config_query,
-            RequestType.DATA_COLLECTORS.value: self._data_collectors,
-            RequestType.OFFLINE_NODES.value: self._offline_nodes,
-            RequestType.INSTANCE_LIST.value: self._instance_list,
-        }
 
     def answer(self, kind: int, query: Query) -> Answer | None:
         """Answer a question; None for one that nobody knows."""
-        asked = self._table.get(kind)
-        return asked(query) if asked else None
+        asked = self._TABLE.get(kind)
+        return asked(self, query) if asked else None
 
     # --- nodes ------------------------------------------------------------------------
 
@@ -253,6 +237,24 @@ class Answers:
             for here, there in ((0, 1), (1, 0)):
                 role = "primary" if nodes[here] == instance.get("primary_node") else "secondary"
                 yield _Drbd(names[here], logical_id[3 + here], instance["name"], disk, role, names[there])
+
+    # Of the class: bound methods would keep a configuration that was replaced, as nothing looks for cycles.
+    _TABLE: ClassVar[Mapping[int, Callable[[Answers, Query], Answer]]] = {
+        RequestType.PING.value: _ping,
+        RequestType.NODE_ROLE_BYNAME.value: _node_role,
+        RequestType.NODE_PIP_BY_INSTANCE_IP.value: _node_pip_by_instance_ip,
+        RequestType.CLUSTER_MASTER.value: _cluster_master,
+        RequestType.NODE_PIP_LIST.value: _node_pips,
+        RequestType.MC_PIP_LIST.value: _candidate_pips,
+        RequestType.INSTANCES_IPS_LIST.value: _instance_ips,
+        RequestType.NODE_DRBD.value: _node_drbd,
+        RequestType.NODE_INSTANCES.value: _node_instances,
+        RequestType.INSTANCE_DISKS.value: _instance_disks,
+        RequestType.CONFIG_QUERY.value: _config_query,
+        RequestType.DATA_COLLECTORS.value: _data_collectors,
+        RequestType.OFFLINE_NODES.value: _offline_nodes,
+        RequestType.INSTANCE_LIST.value: _instance_list,
+    }
 
 
 class Cache:

@@ -22,8 +22,8 @@ from ganeti.utils import files, json, watch
 log = logging.getLogger(__name__)
 
 #: seconds at least between two loads, and how many times as long as the last one took
-PAUSE = 0.1
-PAUSE_FACTOR = 10.0
+PAUSE = 0.25
+PAUSE_FACTOR = 20.0
 
 _KEY_LIMIT = 65536
 

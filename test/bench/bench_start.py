@@ -1,7 +1,7 @@
 """How long the master daemon takes to start on a long queue: `python -m test.bench.bench_start [LIVE [ARCHIVED]]`.
 
-10,000 jobs in the queue, half of which have ended and half of which wait, and 100,000 in
-the archive, unless told otherwise; three nodes, and at most 1,024 open files.  Prints one line.
+10,000 jobs in the queue, one of ten waiting and the others ended, and 100,000 in the
+archive, unless told otherwise; three nodes, and at most 1,024 open files.  Prints one line.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Figures(NamedTuple):
         """Return the figures as one line."""
         return (
             f"start: {self.live} jobs and {self.archived} archived: serves after {self.start:.2f} s (without any"
-            f" {self.bare:.2f} s), lists all in {self.listed:.2f} s, the {self.live // 2} that waited ran in"
+            f" {self.bare:.2f} s), lists all in {self.listed:.2f} s, the {self.live // 10} that waited ran in"
             f" {self.finished:.1f} s; at most {self.descriptors} descriptors, {self.memory:.0f} MiB"
         )
 
@@ -60,7 +60,7 @@ def measure(cluster: Cluster, live: int, archived: int) -> Figures:
     with cluster.luxi() as client:
         newest = max(row[0] for row in client.call(methods.query_jobs, None, ["id"]))
     cluster.kill_master()
-    long_queue.fill(cluster.paths(1), first=newest + 1, archived=archived, ended=live - live // 2, queued=live // 2)
+    long_queue.fill(cluster.paths(1), first=newest + 1, archived=archived, ended=live - live // 10, queued=live // 10)
     took = start(cluster)
     descriptors = f"/proc/{cluster.pid()}/fd"
     most = 0

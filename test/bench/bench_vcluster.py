@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ganeti.bootstrap import daemons
+from ganeti.paths import Paths
 from ganeti.utils import files
 from ganeti.vcluster import grow
 from test.support.cluster import Cluster, virtual_nodes
@@ -96,10 +97,22 @@ def bench(nodes: int) -> Figures:
 
 
 def memory(cluster: Cluster) -> tuple[float, float]:
-    """Return the memory of a plain node, in MiB, and of the master daemon."""
-    found = {pid: pss(pid) for pid in cluster.processes()}
-    master = found.pop(cluster.pid(daemons.MASTERD) or 0, 0.0) if cluster.has_master() else 0.0
-    return sum(found.values()) / len(cluster.nodes), master
+    """Return the memory of a plain node, in MiB, and of the master daemon; one that keeps no configuration is plain."""
+    master = cluster.pid(daemons.MASTERD) if cluster.has_master() else None
+    plain = [paths for paths in map(cluster.paths, range(1, len(cluster.nodes) + 1)) if not _keeps_config(paths)]
+    logs = {paths.log_file(daemon) for paths in plain for daemon in (daemons.NODED, daemons.CONFD)}
+    found = [pss(pid) for pid in cluster.processes() if _standard_error(pid) in logs]
+    return sum(found) / max(1, len(plain)), pss(master) if master else 0.0
+
+
+def _keeps_config(paths: Paths) -> bool:
+    return os.path.exists(paths.config_file)
+
+
+def _standard_error(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/fd/2")
+    return ""
 
 
 def pss(pid: int) -> float:

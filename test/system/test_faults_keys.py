@@ -150,6 +150,22 @@ def shown_by_rapi(cluster: Cluster) -> bytes:
     return ssl.get_server_certificate((address, DEFAULT_PORT)).encode()
 
 
+def test_given_files_and_those_made_once_are_on_all_nodes(cluster: Cluster, tmp_path: os.PathLike[str]) -> None:
+    given, secret = os.path.join(tmp_path, "given.pem"), os.path.join(tmp_path, "secret")
+    pem = x509.create_self_signed("rapi.example.com", 400, ca=False)
+    files.write_file(given, pem)
+    files.write_file(secret, "between clusters\n")
+
+    options = ("--rapi-certificate", given, "--cluster-domain-secret", secret, "--new-spice-certificate")
+    cluster.ok(*RENEW, *options)
+
+    for node in cluster.nodes:
+        paths = cluster.paths(node)
+        assert (files.read_file(paths.rapi_cert), files.read_text(paths.domain_secret)) == (pem, "between clusters\n")
+        assert x509.certificate_part(files.read_file(paths.spice_cert)) == files.read_file(paths.spice_ca)
+    check_settled(cluster)
+
+
 def test_f33_remote_api_goes_on_with_its_keys_when_new_ones_cannot_be_used(cluster: Cluster) -> None:
     path = cluster.paths(1).rapi_cert
     before = files.read_file(path)

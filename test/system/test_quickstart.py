@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ganeti.bootstrap import daemons
 from ganeti.utils import files, json, process
 from ganeti.utils.process import RunResult
 from ganeti.vcluster.setup import read_layout
@@ -99,6 +100,24 @@ def test_makes_a_cluster_completes_it_stops_and_starts_it(quickstart: Quickstart
     assert len(ask_as_shown(again)) == 3
     verified = process.run([os.path.join(quickstart.directory, "cmd"), "gnt-cluster", "verify"], env=quickstart.environ)
     assert verified.exit_code == 0, verified.output
+
+    check_the_watcher_repairs(quickstart)
+
+
+def check_the_watcher_repairs(quickstart: Quickstart) -> None:
+    """Crash an instance and kill a node daemon; the watchers of all nodes bring both back."""
+    cluster = Cluster(quickstart.directory, 3)
+    faults = os.path.join(cluster.paths("node1").run_dir, "fake-hypervisor-faults.json")
+    (name,) = quickstart.list("gnt-instance")[:1]
+    files.write_file(faults, json.dumps([{"action": "crash", "instance": name, "times": 1}]), durable=False)
+    assert quickstart.list("gnt-instance", "status").count("running") == 2
+    cluster.kill(daemons.NODED, "node3")
+
+    watched = cluster.run("watcher-all")
+
+    assert (watched.exit_code, watched.output) == (0, "")
+    assert cluster.pid(daemons.NODED, "node3") is not None
+    assert quickstart.list("gnt-instance", "status") == ["running"] * 3
 
 
 def ask_as_shown(ran: RunResult) -> list[object]:

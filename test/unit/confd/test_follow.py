@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -98,6 +99,21 @@ def test_replaced_configuration_is_noticed_without_looking(paths: Paths, monkeyp
             await becomes(lambda: serial(responder), number)
 
     run(paths, act)
+
+
+def test_configuration_that_was_replaced_is_forgotten_at_once(paths: Paths) -> None:
+    responder = Responder()
+    follower = Follower(paths, responder, SystemClock())
+    write_key(paths)
+    write_config(paths, 1)
+    follower.refresh()
+    assert responder.cache is not None
+    old = weakref.ref(responder.cache._answers)
+
+    write_config(paths, 2)
+    follower.refresh()
+
+    assert old() is None
 
 
 def test_after_a_burst_the_last_one_counts(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,60 @@
+"""A call to very many nodes at once is no storm of handshakes; the number is that of the list of faults."""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+from typing import Any
+
+from ganeti.clock import SystemClock
+from ganeti.model.scalars import NodeName
+from ganeti.rpc.client import Address, NodeRpc
+from ganeti.rpc.curl_engine import HANDSHAKES, CurlEngine
+from ganeti.rpc.result import NodeResult
+from test.support import node_calls as p
+from test.support.node_daemon import DaemonProcess, credentials, make_node
+
+#: every address of the loopback network is this machine
+NODES = [Address(NodeName(f"node{number}.example.com"), f"127.0.3.{number}") for number in range(1, 151)]
+CLUSTER = "6c7c2f5e-3c5f-4f0a-9a66-1a2b3c4d5e6f"
+
+
+async def call_all(daemon: DaemonProcess, port: int) -> dict[NodeName, NodeResult[Any]]:
+    """Call all nodes at the same time; they are one daemon, or one listener, at this port."""
+    rpc = NodeRpc(CurlEngine(credentials(daemon.paths)), SystemClock(), CLUSTER, port=port)
+    try:
+        return await rpc.call_many(NODES, p.echo_inline, 1)
+    finally:
+        await rpc.close()
+
+
+def test_f18_all_of_150_nodes_answer_a_call_at_once(tmp_path: pathlib.Path) -> None:
+    with DaemonProcess(make_node(str(tmp_path)), "0.0.0.0") as daemon:
+        answers = asyncio.run(call_all(daemon, daemon.endpoint.port))
+
+    assert {answer.value for answer in answers.values()} == {1}, [a.failure for a in answers.values() if a.failure]
+
+
+def test_f18_only_so_many_connections_are_being_set_up_at_a_time(tmp_path: pathlib.Path) -> None:
+    open_now: set[object] = set()
+    most = 0
+
+    async def hang_up_after_a_while(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal most
+        open_now.add(writer)
+        most = max(most, len(open_now))
+        await reader.read(1)  # the greeting of TLS
+        await asyncio.sleep(0.01)  # and others have time to come, if they may
+        open_now.discard(writer)
+        writer.close()
+
+    async def scenario() -> dict[NodeName, NodeResult[Any]]:
+        server = await asyncio.start_server(hang_up_after_a_while, "0.0.0.0", 0)
+        async with server:
+            return await call_all(daemon, server.sockets[0].getsockname()[1])
+
+    daemon = DaemonProcess(make_node(str(tmp_path)))  # never started: its certificates are what counts
+    answers = asyncio.run(scenario())
+
+    assert len(answers) == len(NODES) and not any(answer.ok for answer in answers.values())
+    assert 1 < most <= HANDSHAKES
