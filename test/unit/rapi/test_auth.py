@@ -14,6 +14,7 @@ from ganeti import errors
 from ganeti.errors import ECode
 from ganeti.rapi.auth import UsersFile, identify
 from ganeti.rapi.users import parse_users, sha256
+from ganeti.utils import files, watch
 from test.support.rapi import JACK, Answer, api_served, login
 
 HA1 = hashlib.md5(b"jill:Ganeti Remote API:other").hexdigest()
@@ -181,3 +182,33 @@ def _write(path: str, data: bytes) -> None:
     with open(f"{path}.new", "wb") as file:
         file.write(data)
     os.rename(f"{path}.new", path)
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_a_users_file_that_changes_is_read_again(
+    tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch, watched: bool
+) -> None:
+    def refuse(*args: object) -> watch.DirectoryWatch:
+        raise OSError("cannot watch: there are too many watches")
+
+    monkeypatch.setattr(watch, "LOOK_WATCHED", 3600.0)
+    monkeypatch.setattr(watch, "LOOK_UNWATCHED", 0.01)
+    if not watched:
+        monkeypatch.setattr(watch, "DirectoryWatch", refuse)
+    path = os.path.join(tmp_path, "users")
+    files.write_file(path, "jack secret write\n", durable=False)
+
+    async def main() -> None:
+        file = UsersFile(path)
+        file.load()
+        following = asyncio.create_task(file.follow())
+        async with asyncio.timeout(30):
+            for name in ("jill", "jim"):
+                files.write_file(path, f"{name} secret write\n", durable=False)
+                while name not in file.current.users:
+                    await asyncio.sleep(0)
+        assert list(file.current.users) == ["jim"]
+        following.cancel()
+        await asyncio.wait([following])
+
+    asyncio.run(main())

@@ -78,3 +78,39 @@ def test_signature_changes_with_the_file(tmp_path: os.PathLike[str]) -> None:
 
     assert seen[0] is None
     assert len(set(seen)) == 3
+
+
+def test_without_help_of_the_kernel_it_is_time_to_look_again_and_again(
+    tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "LOOK_UNWATCHED", 0.01)
+
+    async def main() -> None:
+        changes = watch.Changes(os.path.join(tmp_path, "nowhere"), ["wanted"])
+        changes.start()  # is refused
+        async with asyncio.timeout(30):
+            for _ in range(3):
+                await changes.wait()
+        changes.stop()
+
+    asyncio.run(main())
+
+
+def test_what_is_told_before_a_wait_ends_it_once(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "LOOK_WATCHED", 3600.0)
+
+    async def main() -> None:
+        changes = watch.Changes(os.fspath(tmp_path), ["wanted"])
+        changes.start()
+        async with asyncio.timeout(30):
+            await changes.wait()  # what changed before the watch began
+            waiting = asyncio.create_task(changes.wait())
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            files.write_file(os.path.join(tmp_path, "wanted"), "1", durable=False)
+            await waiting
+            changes.notify()
+            await changes.wait()
+        changes.stop()
+
+    asyncio.run(main())
