@@ -48,7 +48,7 @@ DESCRIPTORS_ALLOWED = 5
 
 
 class Sample(NamedTuple):
-    """The daemons of one kind: private memory of each in KiB (the mean), the most descriptors, how many run."""
+    """The daemons of one kind: memory of each in KiB, without files (the mean), the most descriptors, how many run."""
 
     memory: float
     descriptors: int
@@ -170,14 +170,15 @@ def _sample_of(pids: Sequence[int]) -> Sample:
     memory, descriptors = [], [0]
     for pid in pids:
         with contextlib.suppress(OSError):  # a call that has just ended
-            memory.append(_private_memory(pid))
+            memory.append(_memory(pid))
             descriptors.append(len(os.listdir(f"/proc/{pid}/fd")))
     return Sample(statistics.mean(memory or [0]), max(descriptors), len(pids))
 
 
-def _private_memory(pid: int) -> int:
+def _memory(pid: int) -> int:
+    # Not what is private: daemons are forks of one process, and make pages of it their own as they touch them.
     with open(f"/proc/{pid}/smaps_rollup") as rollup:
-        return sum(int(line.split()[1]) for line in rollup if line.startswith(("Private_Dirty", "Private_Clean")))
+        return next(int(line.split()[1]) for line in rollup if line.startswith("Anonymous:"))
 
 
 def growth(samples: Sequence[Sample]) -> Sample:
