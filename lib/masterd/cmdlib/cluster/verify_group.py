@@ -141,7 +141,7 @@ class LUClusterVerifyGroup(LogicalUnit[OpClusterVerifyGroup, Subject]):
                 findings.append(Finding(VerifyCode.ENODERPC, node.name, f"does not answer: {answer.failure}"))
         findings += [Finding(VerifyCode.ECLUSTERFILECHECK, "", text) for text in misnamed]
         findings += await self._verify_files(config, plan, files, answers)
-        findings += await self._verify_copies(plan)
+        findings += await self._verify_copies(plan, answers)
         findings += verify_os.judge_oses(_parsed(answers, "oslist", _oses))
         findings += await self._verify_instances(config, plan, answers)
         findings += await self._verify_orphans(config, plan)
@@ -172,14 +172,17 @@ class LUClusterVerifyGroup(LogicalUnit[OpClusterVerifyGroup, Subject]):
             everything = {**everything, **await self._ask(config, [(node, question) for node in nodes])}
         return found
 
-    async def _verify_copies(self, plan: Subject) -> list[Finding]:
-        """Name the nodes that miss what they were sent; not for what is just on its way."""
+    async def _verify_copies(self, plan: Subject, answers: NodeAnswers) -> list[Finding]:
+        """Name the nodes that miss what they were sent; not for what is just on its way, or was waiting for them."""
+        distribution = self.services.distribution
         missing: dict[NodeName, Sequence[str]] = {}
         for attempt in range(FILE_TRIES):
-            behind = self.services.distribution.behind
+            behind = distribution.behind
             missing = {node.name: sorted(behind[node.name]) for node in plan.online if node.name in behind}
             if not missing or attempt + 1 == FILE_TRIES:
                 break
+            if any(answers[name].ok for name in missing):
+                await distribution.catch_up()
             await self.services.clock.sleep(FILE_PAUSE)
         return [
             Finding(VerifyCode.ENODEFILECHECK, name, f"is behind: it misses {' and '.join(what)} until it answers")
