@@ -139,6 +139,7 @@ def remote_of(cluster: Cluster) -> Iterator[Remote]:
         yield remote
     finally:
         remote.write_users(before)
+        cluster.ok("gnt-cluster", "redist-conf")
 
 
 def _answers(remote: Remote) -> bool:

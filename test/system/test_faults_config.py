@@ -162,8 +162,8 @@ def test_f15_full_disk_on_the_master_refuses_jobs_with_text_and_recovers(cluster
         cluster.start(daemons.NODED, "node1")
         cluster.start(daemons.MASTERD, "node1")
         with cluster.luxi() as client:
-            running = submit(client, delay(1.5))
-            changing = submit(client, delay(0.5), add_tags("too-late"))
+            running = submit(client, delay(4))
+            changing = submit(client, add_tags("too-late") | {"depends": [[running, []]]})
         until(lambda: job_status(cluster, running) == "running", "the job runs")
 
         ballast = fill(directory)
