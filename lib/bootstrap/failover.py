@@ -142,7 +142,8 @@ class Failover:
             await self._stop(name)
         # Asked again: until it was stopped, or refused, the old master may have gone on.
         votes = await self._ask(p.master_vote)
-        copies = failover_votes.copies(self._me, votes, voting=self._options.voting)
+        candidates = failover_copies.known_candidates(self._paths)
+        copies = failover_votes.copies(self._me, votes, candidates, voting=self._options.voting)
         config = await failover_copies.fetch_config(self._rpc, self._paths, self._nodes, copies)
         failover_copies.check_config(config, self._me, ssconf.read_ssconf(self._paths, "cluster_uuid"))
         queue = await failover_copies.fetch_jobs(self._rpc, self._paths, self._nodes, copies)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ganeti import errors
+from ganeti import errors, ssconf
 from ganeti.bootstrap.failover_votes import Copies
 from ganeti.errors import ECode
 from ganeti.masterd.config.load import parse_config
@@ -24,6 +25,8 @@ from ganeti.utils import files
 from ganeti.utils.digest import short_digest
 
 _JOB = "job-"
+_IN_QUEUE = re.compile(r"job-[0-9]{1,18}", re.ASCII).fullmatch
+_IN_ARCHIVE = re.compile(r"archive/[0-9]{1,14}/job-[0-9]{1,18}", re.ASCII).fullmatch
 #: a job may be in the queue of one replica and archived in another that was asked before
 _ROUNDS = 2
 
@@ -41,6 +44,20 @@ class Queue(NamedTuple):
     surplus: Sequence[str]
     serial: int
     drained: bool | None
+
+
+def known_candidates(paths: Paths) -> frozenset[str]:
+    """Return the names of the master candidates, as far as this node knows.
+
+    The configuration here counts besides ssconf: of the two either may have been written last.
+    Raises ConfigurationError on a node of no cluster.
+    """
+    found = set(ssconf.read_ssconf_lines(paths, "master_candidates"))
+    with contextlib.suppress(OSError, errors.ConfigurationError):
+        config = parse_config(files.read_file(paths.config_file), paths.config_file).config
+        if config.cluster.uuid == ssconf.read_ssconf(paths, "cluster_uuid"):
+            found.update(node.name for node in config.candidates())
+    return frozenset(found)
 
 
 async def fetch_config(rpc: NodeRpc, paths: Paths, nodes: Mapping[NodeName, Address], copies: Copies) -> Config:
@@ -67,10 +84,29 @@ async def fetch_jobs(rpc: NodeRpc, paths: Paths, nodes: Mapping[NodeName, Addres
             while more:
                 answer = await rpc.call(nodes[name], p.jobqueue_read, merging.digests())
                 copy = answer.unwrap("fetch the job queue")
+                _check_names(name, copy)
                 more = merging.take(copy) and copy.more
                 if name == copies.config:
                     merging.drained = copy.drained
     return merging.result()
+
+
+def _check_names(node: NodeName, copy: QueueCopy) -> None:
+    """Refuse an answer with what is not a job: files are written by the names in it.
+
+    Raises OpExecError.
+    """
+    named = (
+        (_IN_QUEUE, [*copy.names, *(name for name, _ in copy.files)]),
+        (_IN_ARCHIVE, [n for n, _ in copy.archived]),
+    )
+    for is_right, names in named:
+        strange = next((name for name in names if not is_right(name)), None)
+        if strange is not None:
+            raise errors.OpExecError(
+                f"cannot fetch the job queue from node {node}: {strange!r:.80} is not the name of a job file;"
+                " see to that node, or mark it offline"
+            )
 
 
 def write_jobs(paths: Paths, queue: Queue) -> None:

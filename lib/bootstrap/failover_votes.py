@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ganeti import errors
@@ -11,6 +11,9 @@ from ganeti.mastership import Mastership
 from ganeti.model.scalars import NodeName
 from ganeti.rpc.answers import MasterTerm, MasterVote
 from ganeti.rpc.result import NodeResult, Phase
+
+#: a term that is so much beyond all others is a lie, or damage: terms are used up by the failovers there were
+_MOST_TERMS_AHEAD = 1000
 
 Votes = Mapping[NodeName, NodeResult[MasterVote]]
 """What each node that is not marked offline answered, this one among them."""
@@ -49,8 +52,16 @@ def claim(me: NodeName, votes: Votes, *, voting: bool) -> Claim:
     if voting and not is_majority(len(given), len(votes)):
         raise errors.OpPrereqError(_too_few(me, votes), ECode.STATE)
     held_by = tuple(sorted({vote.master for vote in given.values()} - {me}))
-    term = max((vote.term for vote in given.values()), default=0)
-    return Claim(Mastership(term + 1, me), held_by)
+    return Claim(Mastership(_newest_term(vote.term for vote in given.values()) + 1, me), held_by)
+
+
+def _newest_term(terms: Iterable[int]) -> int:
+    """Return the newest term, but for what nobody can have come to: with it one node could use up all there are."""
+    newest = 0
+    for term in sorted(terms):
+        if term - newest <= _MOST_TERMS_AHEAD:
+            newest = term
+    return newest
 
 
 def check_promises(promises: Mapping[NodeName, NodeResult[MasterTerm]], wanted: Mastership, *, voting: bool) -> None:
@@ -73,8 +84,10 @@ def check_promises(promises: Mapping[NodeName, NodeResult[MasterTerm]], wanted: 
         )
 
 
-def copies(me: NodeName, votes: Votes, *, voting: bool) -> Copies:
+def copies(me: NodeName, votes: Votes, candidates: Collection[str], *, voting: bool) -> Copies:
     """Decide which copies of configuration and jobs are the newest.
+
+    Only those of `candidates` count: what another node offers could be anything.
 
     Raises OpPrereqError when those who have them do not answer, unless there is no `voting`.
     """
@@ -82,10 +95,12 @@ def copies(me: NodeName, votes: Votes, *, voting: bool) -> Copies:
     age = {
         name: (vote.config_term or 0, vote.config_serial)
         for name, vote in given.items()
-        if vote.config_serial is not None
+        if vote.config_serial is not None and name in candidates
     }
     if not age:
-        raise errors.OpPrereqError("cannot become the master: no node has a copy of the configuration", ECode.STATE)
+        raise errors.OpPrereqError(
+            "cannot become the master: no candidate has a copy of the configuration", ECode.STATE
+        )
     behind = _behind(given.values())
     current = {name: found for name, found in age.items() if name not in behind}
     if not current and voting:

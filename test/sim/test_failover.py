@@ -12,9 +12,12 @@ from ganeti import errors, mastership
 from ganeti.bootstrap.failover import ADDRESS_PATIENCE
 from ganeti.luxi import methods as m
 from ganeti.masterd.daemon import NotMaster, check_mastership
+from ganeti.mastership import Mastership
 from ganeti.model.enums import JobStatus
 from ganeti.model.opcodes.node import OpNodeSetParams
 from ganeti.model.opcodes.tags import OpTagsSet
+from ganeti.model.scalars import NodeName
+from ganeti.rpc.answers import MasterTerm, MasterVote, QueueCopy
 from ganeti.utils import files
 from test.support.sim import Master, SimCluster
 from test.support.sim_failover import NoDaemons, become_master, config_of, fail_over, job_files
@@ -400,3 +403,60 @@ def test_f50_failover_does_not_take_a_foreign_configuration_however_new(cluster:
     become_master(cluster, 2)
 
     assert config_of(cluster, 2).cluster.uuid == uuid.decode() and config_of(cluster, 2).serial_no < 900
+
+
+# --- nodes that lie -----------------------------------------------------------------------------------------
+
+
+def test_failover_takes_nothing_from_a_node_that_is_no_candidate(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster(nodes=5, candidates=3)
+    forged = files.read_file(cluster.nodes[1].paths.config_file)
+    forged = forged.replace(b'"serial_no":1,"ctime"', b'"serial_no":999,"ctime"').replace(
+        b'"cluster_name":"', b'"cluster_name":"forged-'
+    )
+    files.write_file(cluster.nodes[4].paths.config_file, forged)
+    lose_master(cluster)
+
+    become_master(cluster, 2)
+
+    taken = config_of(cluster, 2)
+    assert "forged" not in taken.cluster.cluster_name and taken.serial_no < 900
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"archived": [("../../../../etc/owned", "x")]},
+        {"archived": [("/nowhere/here/../owned", "x")]},
+        {"files": [("../../etc/job-7", "x")]},
+        {"names": ["job-7/../../x"]},
+    ],
+)
+def test_failover_writes_no_file_that_is_not_a_job(cluster: SimCluster, lie: dict[str, object]) -> None:
+    empty: dict[str, object] = {"files": [], "archived": [], "names": []}
+    copy = QueueCopy(**{**empty, **lie}, serial=7, drained=False, more=False)  # type: ignore[arg-type]
+    cluster.nodes[2].pretend("jobqueue_read", lambda known: copy)
+    lose_master(cluster)
+    before = config_of(cluster, 2).serial_no
+
+    with pytest.raises(errors.OpExecError, match=f"cannot fetch the job queue from node {node(3)}: .* job file"):
+        become_master(cluster, 2)
+
+    assert config_of(cluster, 2).serial_no == before
+    assert not os.path.exists(f"{cluster.nodes[1].paths.root}/etc/owned")
+
+
+def test_node_that_tells_of_an_absurd_term_does_not_use_up_all_terms(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster(nodes=5)
+    vote = MasterVote(
+        master=NodeName(node(5)), term=10**15 - 1, behind=[], config_term=0, config_serial=1, job_serial=0,
+        serving=False, absent=None,
+    )  # fmt: skip
+    cluster.nodes[4].pretend("master_vote", lambda: vote)
+    refused = MasterTerm(term=vote.term, master=vote.master)
+    cluster.nodes[4].pretend("master_promise", lambda term, master, held_by: refused)
+    lose_master(cluster)
+
+    become_master(cluster, 2)
+
+    assert mastership.read(cluster.nodes[2].paths) == Mastership(1, node(2))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ganeti import errors
@@ -91,6 +92,10 @@ class SimNode:
             return sorted(os.listdir(self.paths.fake_hypervisor_dir))
         except FileNotFoundError:
             return []
+
+    def pretend(self, call: str, handler: Callable[..., object]) -> None:
+        """Answer a call as the daemon of a node would that somebody has broken into."""
+        self._handlers = {**self._handlers, call: handler}
 
     def lose_power(self) -> None:
         """Let all instances here be gone, and the daemon start anew."""
