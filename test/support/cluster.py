@@ -14,7 +14,6 @@ import contextlib
 import os
 import shutil
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +25,7 @@ from ganeti.paths import Paths
 from ganeti.utils import files, process
 from ganeti.utils.process import RunResult
 from ganeti.vcluster import layout, setup
+from test.support.polling import until
 
 #: in the environment of every process of a cluster: its directory
 MARK = "GANETI_TEST_CLUSTER"
@@ -94,15 +94,18 @@ class Cluster:
         return process.running_pid(self.paths(self.master if node is None else node).pid_file(daemon))
 
     def kill(self, daemon: str, node: str | int, number: int = signal.SIGKILL) -> None:
-        """Send a daemon a signal; one that ends it is waited for."""
+        """Send a daemon a signal; when it ends it, wait until another can be started in its place."""
         pid = self.pid(daemon, node)
         assert pid is not None, f"{daemon} of {node} does not run"
         os.kill(pid, number)
         if number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
-            _wait_for_end(pid)
+            # Its last thread may hold the lock of its pid file when the process counts as dead already.
+            until(
+                lambda: not process.is_alive(pid) and self.pid(daemon, node) != pid, f"{daemon} of {node} ends", TIMEOUT
+            )
 
     def kill_master(self, number: int = signal.SIGKILL) -> None:
-        """Send the master daemon a signal; one that ends it is waited for."""
+        """Send the master daemon a signal, as `kill` does."""
         self.kill(daemons.MASTERD, self.master, number)
 
     def start(self, daemon: str, node: str | int, *args: str) -> None:
@@ -172,10 +175,3 @@ def running_cluster(base: str | os.PathLike[str], nodes: int = 3, instances: int
         for name in cluster.nodes[1:]:
             cluster.ok("gnt-node", "add", name)
         yield cluster
-
-
-def _wait_for_end(pid: int) -> None:
-    end = time.monotonic() + TIMEOUT
-    while process.is_alive(pid):
-        assert time.monotonic() < end, f"process {pid} does not end"
-        time.sleep(0.005)

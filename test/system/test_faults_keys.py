@@ -61,11 +61,6 @@ def change_keys(cluster: Cluster, wanted: Wanted = NOTHING, tell: Callable[[str]
     renew(cluster.paths(1), wanted, Means(renew_nodes, tell, tell))
 
 
-def kill_master_daemon(cluster: Cluster) -> None:
-    cluster.kill_master()
-    until(lambda: cluster.pid() is None, "the last thread of the master daemon has ended")
-
-
 def killed_at(cluster: Cluster, line: int, wanted: Wanted) -> None:
     """Begin a change in a process that is killed when it shows this line of progress."""
     pid = os.fork()
@@ -200,7 +195,7 @@ def test_f33_master_daemon_killed_in_the_midst_of_a_change_finishes_after_its_re
         if "renewing the certificates" in text:
             with cluster.luxi() as client:
                 client.call(methods.submit_job, [OpClusterRenewCrypto(node_certificates=True)])
-            kill_master_daemon(cluster)
+            cluster.kill_master()
 
     change_keys(cluster, BOTH, kill_it)
 
@@ -212,7 +207,7 @@ def test_f33_master_daemon_killed_while_certificates_of_nodes_are_renewed_can_do
         with cluster.luxi() as client:
             job = client.call(methods.submit_job, [OpClusterRenewCrypto(node_certificates=True)])
             until(lambda: steps_seen(cluster) >= pause or ended(client, job), "the job goes on")  # noqa: B023
-        kill_master_daemon(cluster)
+        cluster.kill_master()
         cluster.start(daemons.MASTERD, "node1")
         check_in_service(cluster)
 
