@@ -22,6 +22,7 @@ from ganeti.rpc.transport import WAIT_FUNCTION, Call, Endpoint, Loss, Request, R
 from ganeti.utils import process
 from test.support import node_calls as p
 from test.support.node_daemon import DaemonProcess, children_of, credentials, make_node
+from test.support.polling import eventually
 
 NODE = NodeName("node1.example.com")
 QUICK = Times(connect=2, first=0.5, again=1, grace=2, patience=0.5, pause=0.05)
@@ -82,11 +83,6 @@ def sockets_of(pid: int) -> int:
     return found
 
 
-async def until(true: Callable[[], bool]) -> None:
-    while not true():
-        await asyncio.sleep(0.005)
-
-
 def connect(daemon: DaemonProcess) -> ssl.SSLSocket:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -116,9 +112,8 @@ def test_many_calls_at_once_are_all_answered_and_bounded(daemon: DaemonProcess) 
         results = await asyncio.gather(*[master.rpc.call(master.node, p.echo, n) for n in range(200)])
 
         assert [result.unwrap("echo") for result in results] == list(range(200))
-        async with asyncio.timeout(30):  # for the daemon to see which ones were closed
-            while sockets_of(daemon.pid) - before > 16:
-                await asyncio.sleep(0.01)
+        # The daemon has to see first which ones were closed.
+        await eventually(lambda: sockets_of(daemon.pid) - before <= 16)
 
     run(daemon, test)
 
@@ -126,16 +121,16 @@ def test_many_calls_at_once_are_all_answered_and_bounded(daemon: DaemonProcess) 
 def test_daemon_leaks_neither_descriptors_nor_processes(daemon: DaemonProcess) -> None:
     async def test(master: Master) -> None:
         await master.rpc.call(master.node, p.echo, 0)
-        await until(lambda: function_processes(daemon) == [])
+        await eventually(lambda: function_processes(daemon) == [])
         before = len(os.listdir(f"/proc/{daemon.pid}/fd"))
 
         for _ in range(30):
             await master.rpc.call(master.node, p.echo, 0)
             await master.rpc.call(master.node, p.die, int(signal.SIGKILL))
 
-        await until(lambda: function_processes(daemon) == [])
+        await eventually(lambda: function_processes(daemon) == [])
         # The pipe of the last call may have been there when they were counted.
-        await until(lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) <= before)
+        await eventually(lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) <= before)
 
     run(daemon, test)
 
@@ -177,8 +172,8 @@ def test_f16_call_of_a_daemon_that_is_frozen_meanwhile_is_given_up_and_may_have_
     async def test(master: Master) -> None:
         log, go = tmp_path / "log", tmp_path / "go"
         call = asyncio.create_task(master.rpc.call(master.node, p.append_and_wait, str(log), str(go)))
-        await until(lambda: log.exists() and log.read_text().endswith("\n"))
-        await until(lambda: f"/{WAIT_FUNCTION}" in master.engine.sent)
+        await eventually(lambda: log.exists() and log.read_text().endswith("\n"))
+        await eventually(lambda: f"/{WAIT_FUNCTION}" in master.engine.sent)
 
         daemon.signal(signal.SIGSTOP)
         async with asyncio.timeout(30):  # two waits of three seconds, and half a second of patience
@@ -189,7 +184,7 @@ def test_f16_call_of_a_daemon_that_is_frozen_meanwhile_is_given_up_and_may_have_
         go.touch()
         daemon.signal(signal.SIGCONT)
         assert (await master.rpc.call(master.node, p.echo, 2)).value == 2
-        await until(lambda: function_processes(daemon) == [])
+        await eventually(lambda: function_processes(daemon) == [])
 
     run(daemon, test)
 
@@ -200,8 +195,8 @@ def test_f17_id_of_a_call_is_unknown_to_the_daemon_that_comes_after(
     async def test(master: Master) -> None:
         log = tmp_path / "log"
         call = asyncio.create_task(master.rpc.call(master.node, p.append_and_wait, str(log), str(tmp_path / "never")))
-        await until(lambda: log.exists() and log.read_text().endswith("\n"))
-        await until(lambda: f"/{WAIT_FUNCTION}" in master.engine.sent)
+        await eventually(lambda: log.exists() and log.read_text().endswith("\n"))
+        await eventually(lambda: f"/{WAIT_FUNCTION}" in master.engine.sent)
         daemon.kill()
         daemon.start()
 
@@ -225,8 +220,8 @@ def test_call_that_takes_too_long_is_given_up_and_ended_on_the_node(
 
         assert result.failure is not None and result.failure.phase is Phase.TIMEOUT
         assert "run_brief_script still runs after 1 s (function call " in str(result.failure)
-        await until(started.exists)
-        await until(lambda: not process.is_alive(int(started.read_text())) and function_processes(daemon) == [])
+        await eventually(started.exists)
+        await eventually(lambda: not process.is_alive(int(started.read_text())) and function_processes(daemon) == [])
 
     run(daemon, test)
 
@@ -236,13 +231,13 @@ def test_call_that_nobody_wants_any_more_is_ended_on_the_node(daemon: DaemonProc
         started = tmp_path / "pid"
         script = f"echo $$ > {started}.new; mv {started}.new {started}; sleep 600"
         call = asyncio.create_task(master.rpc.call(master.node, p.run_wanted_script, script))
-        await until(started.exists)
+        await eventually(started.exists)
 
         call.cancel()
 
         with pytest.raises(asyncio.CancelledError):
             await call
-        await until(lambda: not process.is_alive(int(started.read_text())) and function_processes(daemon) == [])
+        await eventually(lambda: not process.is_alive(int(started.read_text())) and function_processes(daemon) == [])
 
     run(daemon, test)
 
@@ -253,7 +248,7 @@ def test_call_whose_end_nobody_waits_for_is_carried_out(daemon: DaemonProcess, t
 
         assert (await master.rpc.start(master.node, p.append, str(log))).ok
 
-        await until(log.exists)
+        await eventually(log.exists)
 
     run(daemon, test)
 
@@ -264,7 +259,7 @@ def test_f48_repeated_request_runs_once(daemon: DaemonProcess, tmp_path: pathlib
         body = f'["{log}","{go}"]'.encode()
         request = start_request(Call("append_and_wait", body, 60, ""), "key1", 20, 20)
         sent = [asyncio.create_task(master.engine.send(daemon.endpoint, request)) for _ in range(3)]
-        await until(log.exists)
+        await eventually(log.exists)
         sent[0].cancel()
         go.touch()
 
@@ -314,14 +309,14 @@ def test_f17_daemon_killed_during_a_call_takes_its_function_process_along(
     async def test(master: Master) -> None:
         log = tmp_path / "log"
         call = asyncio.create_task(master.rpc.call(master.node, p.append_and_wait, str(log), str(tmp_path / "never")))
-        await until(lambda: log.exists() and log.read_text().endswith("\n"))
+        await eventually(lambda: log.exists() and log.read_text().endswith("\n"))
         daemon.kill()
 
         result = await call
 
         assert result.failure is not None and result.failure.uncertain
         assert result.failure.phase is Phase.UNREACHABLE
-        await until(lambda: not process.is_alive(int(log.read_text())))
+        await eventually(lambda: not process.is_alive(int(log.read_text())))
 
     run(daemon, test)
 
@@ -345,7 +340,7 @@ def test_end_of_the_daemon_answers_calls_and_leaves_no_process(daemon: DaemonPro
         started = tmp_path / "pid"
         script = f"echo $$ > {started}.new; mv {started}.new {started}; exec sleep 600"
         call = asyncio.create_task(master.rpc.call(master.node, p.run_script, script))
-        await until(started.exists)
+        await eventually(started.exists)
         (server,) = children_of(daemon.pid)
         daemon.signal(signal.SIGTERM)
 
@@ -354,7 +349,7 @@ def test_end_of_the_daemon_answers_calls_and_leaves_no_process(daemon: DaemonPro
         assert "signal SIGTERM" in str(result.failure)
         assert daemon.wait() == 0
         assert not process.is_alive(server)
-        await until(lambda: not process.is_alive(int(started.read_text())))
+        await eventually(lambda: not process.is_alive(int(started.read_text())))
 
     run(daemon, test)
 
@@ -373,7 +368,7 @@ def test_call_given_up_does_not_disturb_the_next(daemon: DaemonProcess, tmp_path
     async def test(master: Master) -> None:
         file = tmp_path / "go"
         call = asyncio.create_task(master.rpc.call(master.node, p.wait_for_file, str(file)))
-        await until(lambda: function_processes(daemon) != [])
+        await eventually(lambda: function_processes(daemon) != [])
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
@@ -495,12 +490,12 @@ def test_engine_tells_a_lost_connection(daemon: DaemonProcess) -> None:
     async def test(master: Master) -> None:
         call = Call("wait_for_file", b'["/nowhere"]', 60, "")
         sent = asyncio.create_task(master.engine.send(daemon.endpoint, start_request(call, "key1", 20, 20)))
-        await until(lambda: function_processes(daemon) != [])
+        await eventually(lambda: function_processes(daemon) != [])
         running = function_processes(daemon)
         daemon.kill()
 
         loss = await sent
-        await until(lambda: not any(process.is_alive(pid) for pid in running))
+        await eventually(lambda: not any(process.is_alive(pid) for pid in running))
 
         assert isinstance(loss, Loss) and loss.sent and loss.phase is Phase.UNREACHABLE
 

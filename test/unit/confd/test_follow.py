@@ -21,6 +21,7 @@ from ganeti.paths import Paths
 from ganeti.utils import files, watch
 from test.support.confd import NOW, SECRET, opened, question
 from test.support.config import make_config
+from test.support.polling import eventually
 
 SECONDS = 30.0
 
@@ -42,9 +43,7 @@ def serial(responder: Responder, secret: bytes = SECRET) -> object:
 
 
 async def becomes(look: Callable[[], object], wanted: object) -> None:
-    async with asyncio.timeout(SECONDS):
-        while look() != wanted:
-            await asyncio.sleep(0.005)
+    await eventually(lambda: look() == wanted)
 
 
 @contextlib.asynccontextmanager

@@ -16,6 +16,7 @@ from ganeti.luxi import framing, methods
 from ganeti.luxi.pool import Pool
 from ganeti.masterd.luxi_server import LuxiServer
 from ganeti.model.enums import TagKind
+from test.support.polling import eventually
 
 ANSWER = b'{"success":true,"result":[7]}\x03'
 Scene = Callable[["Stage"], Awaitable[None]]
@@ -72,11 +73,6 @@ async def values(pool: Pool, *names: str) -> Any:
     return await pool.call(methods.query_config_values, names)
 
 
-async def until(look: Callable[[], bool]) -> None:
-    while not look():
-        await asyncio.sleep(0)
-
-
 def test_calls_after_one_another_share_a_connection(tmp_path: os.PathLike[str]) -> None:
     async def scene(stage: Stage, pool: Pool) -> None:
         for number in range(5):
@@ -89,7 +85,7 @@ def test_calls_after_one_another_share_a_connection(tmp_path: os.PathLike[str]) 
 def test_calls_at_the_same_time_have_their_own_up_to_a_limit(tmp_path: os.PathLike[str]) -> None:
     async def scene(stage: Stage, pool: Pool) -> None:
         slow = [asyncio.create_task(values(pool, "slow")) for _ in range(2)]
-        await until(lambda: stage.asked == 2)
+        await eventually(lambda: stage.asked == 2)
         third = asyncio.create_task(values(pool, "third"))
         for _ in range(20):
             await asyncio.sleep(0)
@@ -128,7 +124,7 @@ def test_a_master_daemon_that_was_replaced_is_found_again(tmp_path: os.PathLike[
 def test_a_call_that_was_given_up_leaves_no_answer_for_the_next(tmp_path: os.PathLike[str]) -> None:
     async def scene(stage: Stage, pool: Pool) -> None:
         given_up = asyncio.create_task(values(pool, "slow"))
-        await until(lambda: stage.asked == 1)
+        await eventually(lambda: stage.asked == 1)
         given_up.cancel()
         with pytest.raises(asyncio.CancelledError):
             await given_up

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ganeti import errors
 from ganeti.luxi import framing
 from ganeti.masterd.luxi_server import Handler, Limits, LuxiServer
+from test.support.polling import eventually
 
 
 class Peer:
@@ -76,12 +77,6 @@ def serving(
 
 async def query_tags(kind: str, name: str) -> object:
     return [kind, name]
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 TAGS: dict[str, Handler] = {"QueryTags": query_tags}

@@ -23,6 +23,7 @@ from ganeti.utils import json, process
 from test.support import node_calls
 from test.support.clock import ManualClock
 from test.support.node_daemon import children_of
+from test.support.polling import eventually
 
 TABLE = table_of(node_calls.this_module())
 
@@ -176,8 +177,7 @@ def test_call_that_takes_longer_is_waited_for_by_id(tmp_path: pathlib.Path) -> N
         file = tmp_path / "go"
         function = made.functions.begin("wait_for_file", json.dumps_bytes([str(file)]), "")
         assert await made.functions.wait(function, 0) is None
-        while function.running is None or not function.running.pid:
-            await asyncio.sleep(0.005)
+        await eventually(lambda: function.running and function.running.pid)
         file.write_text("done")
 
         answer = await made.functions.wait(made.functions.find(made.functions.call_id(function)), 20)
@@ -289,15 +289,13 @@ def test_end_of_the_daemon_ends_what_calls_started(tmp_path: pathlib.Path) -> No
         started = tmp_path / "started"
         body = json.dumps_bytes([f"echo $$ > {started}.new; mv {started}.new {started}; exec sleep 600"])
         function = made.functions.begin("run_script", body, "")
-        while not started.exists():
-            await asyncio.sleep(0.005)
+        await eventually(started.exists)
         pid = int(started.read_text())
 
         await made.functions.stop()
 
         assert function.answer is not None and b"SIGTERM" in function.answer.body
-        while process.is_alive(pid):
-            await asyncio.sleep(0.005)
+        await eventually(lambda: not process.is_alive(pid))
 
     run(test)
 
@@ -308,14 +306,12 @@ def test_call_that_is_ended_takes_along_what_it_started_and_no_other(tmp_path: p
         script = f"sleep 600 & echo $$ $! > {started}.new; mv {started}.new {started}; wait"
         wanted = made.functions.begin("wait_for_file", json.dumps_bytes([str(tmp_path / "go")]), "other")
         function = made.functions.begin("run_script", json.dumps_bytes([script]), "key")
-        while not started.exists():
-            await asyncio.sleep(0.005)
+        await eventually(started.exists)
 
         made.functions.end("key")
 
         assert await made.functions.wait(function, 20) is not None
-        while any(process.is_alive(int(pid)) for pid in started.read_text().split()):
-            await asyncio.sleep(0.005)
+        await eventually(lambda: not any(process.is_alive(int(pid)) for pid in started.read_text().split()))
         (tmp_path / "go").write_text("x")
         answer = await made.functions.wait(wanted, 20)
         assert answer is not None and answer.body == b'[true,"x"]'
@@ -409,8 +405,7 @@ def test_loss_of_the_function_server_ends_its_calls_and_the_daemon(tmp_path: pat
     async def test(made: Made) -> None:
         ran = tmp_path / "log"
         begun = made.functions.begin("append_and_wait", json.dumps_bytes([str(ran), str(tmp_path / "never")]), "")
-        while not ran.exists() or not ran.read_text():
-            await asyncio.sleep(0.005)
+        await eventually(lambda: ran.exists() and ran.read_text())
         (server,) = children_of(os.getpid())
         os.kill(server, signal.SIGKILL)
 
@@ -418,8 +413,7 @@ def test_loss_of_the_function_server_ends_its_calls_and_the_daemon(tmp_path: pat
 
         assert answer is not None and b"function server" in answer.body
         assert made.quits == 1
-        while process.is_alive(int(ran.read_text())):
-            await asyncio.sleep(0.005)
+        await eventually(lambda: not process.is_alive(int(ran.read_text())))
 
     run(test)
 

@@ -19,6 +19,7 @@ from ganeti.rapi.client_events import Event, EventParser
 from ganeti.rapi.events import Batch, EventStream, Hub, Limits, Listener, read_batch
 from ganeti.rapi.master import Master
 from ganeti.rapi.watching import Watching
+from test.support.polling import eventually
 from test.support.rapi import JACK, Api, api_served, login
 
 USERS = "jack secret write\nnobody secret\n"
@@ -223,11 +224,11 @@ def test_all_listeners_share_one_call(tmp_path):
             for ear in (one, two, three):
                 assert ids(await ear.next()) == [1]
 
-            await until(lambda: stage.events.waiting == 1)
+            await eventually(lambda: stage.events.waiting == 1)
         # who has gone is found out when something is to be said
         stage.happen(2)
-        await until(lambda: stage.hub.listeners == 0)
-        await until(lambda: stage.events.waiting == 0)
+        await eventually(lambda: stage.hub.listeners == 0)
+        await eventually(lambda: stage.events.waiting == 0)
 
     play(tmp_path, scene, Limits(keep_alive=0.05))
 
@@ -302,11 +303,6 @@ def test_the_end_of_the_daemon_is_the_end_of_streams(tmp_path):
     play(tmp_path, scene)
 
 
-async def until(look: Callable[[], bool]) -> None:
-    while not look():
-        await asyncio.sleep(0.005)
-
-
 # --- who is too slow ------------------------------------------------------------------------
 
 
@@ -348,7 +344,7 @@ def test_slow_listener_is_hung_up_on_and_the_others_are_not(tmp_path):
             _reader, writer = await slow
             request = f"GET /2/events HTTP/1.1\r\nHost: x\r\nAuthorization: {JACK}\r\n\r\n"
             writer.write(request.encode())
-            await until(lambda: stage.hub.listeners == 2)
+            await eventually(lambda: stage.hub.listeners == 2)
             heard = 0
             while stage.hub.listeners == 2:
                 stage.happen(*range(200))
