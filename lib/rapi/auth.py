@@ -68,16 +68,11 @@ class UsersFile:
 
     async def follow(self) -> None:
         """Read the file again whenever it was changed, for ever."""
-        directory, _, name = self.path.rpartition("/")
-        changes = watch.Changes(directory, [name])
-        try:
-            while True:
-                if self.changed():
-                    self.load()
-                changes.start()
-                await changes.wait()
-        finally:
-            changes.stop()
+        await watch.follow(self.path, self._look)
+
+    def _look(self) -> None:
+        if self.changed():
+            self.load()
 
 
 class Doorkeeper:

@@ -69,15 +69,7 @@ class _Tls:
 
     async def follow(self) -> None:
         """Use new keys whenever there are any, for ever."""
-        directory, _, name = self._files[0].rpartition("/")
-        changes = watch.Changes(directory, [name])
-        try:
-            while True:
-                self.refresh()
-                changes.start()
-                await changes.wait()
-        finally:
-            changes.stop()
+        await watch.follow(self._files[0], self.refresh)
 
     def refresh(self) -> None:
         """Look whether there are new keys; those of before go on if they cannot be used."""

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import warnings
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, NoReturn
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # of a module it imports and we do not use
@@ -102,3 +102,16 @@ class Changes:
             async with asyncio.timeout(LOOK_WATCHED if self._watch else LOOK_UNWATCHED):
                 await self._told.wait()
         self._told.clear()
+
+
+async def follow(path: str, look: Callable[[], None]) -> NoReturn:
+    """Have somebody look at a file whenever it may have changed, now first, for ever."""
+    directory, _, name = path.rpartition("/")
+    changes = Changes(directory, [name])
+    try:
+        while True:
+            look()
+            changes.start()
+            await changes.wait()
+    finally:
+        changes.stop()
