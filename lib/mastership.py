@@ -149,3 +149,8 @@ def grants(known: Mastership, wanted: Mastership, held_by: Sequence[str]) -> boo
     if wanted.term == known.term:
         return wanted.master == known.master
     return wanted.term > known.term and (known.master in ("", wanted.master) or known.master in held_by)
+
+
+def is_majority(count: int, of: int) -> bool:
+    """Tell whether so many are more than half: two such groups always have somebody in common."""
+    return 2 * count > of

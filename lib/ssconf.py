@@ -45,6 +45,16 @@ def read_ssconf_lines(paths: Paths, key: str) -> list[str]:
     return read_ssconf(paths, key).splitlines()
 
 
+def node_addresses(paths: Paths) -> dict[str, str]:
+    """Return the primary address of each node that is not marked offline, by name.
+
+    Raises ConfigurationError when this node does not know them.
+    """
+    offline = frozenset(read_ssconf_lines(paths, "offline_nodes"))
+    pairs = [line.split() for line in read_ssconf_lines(paths, "node_primary_ips")]
+    return {name: address for name, address in pairs if name not in offline}
+
+
 def has_ssconf(paths: Paths, key: str) -> bool:
     """Tell whether this node has a value of a key."""
     try:

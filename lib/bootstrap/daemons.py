@@ -15,7 +15,6 @@ NODED = "ganeti-noded"
 CONFD = "ganeti-confd"
 MASTERD = "ganeti-masterd"
 RAPI = "ganeti-rapi"
-DEFAULT_NODED_PORT = 1811
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 60.0

@@ -17,14 +17,14 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ganeti import errors, ssconf
 from ganeti.bootstrap import failover_copies, failover_votes
-from ganeti.bootstrap.failover_votes import Claim, Votes, is_majority
+from ganeti.bootstrap.failover_votes import Claim, Votes
 from ganeti.clock import Clock
 from ganeti.errors import ECode
 from ganeti.masterd.cmdlib.cluster.master_ip import address_of
 from ganeti.masterd.config.initial import config_text
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.config.ssconf import ssconf_values
-from ganeti.mastership import Mastership
+from ganeti.mastership import Mastership, is_majority
 from ganeti.model.scalars import NodeName, Timestamp
 from ganeti.owners import disk_of
 from ganeti.paths import Paths
@@ -265,9 +265,8 @@ def known_nodes(paths: Paths) -> dict[NodeName, Address]:
 
     Raises ConfigurationError on a node of no cluster.
     """
-    offline = set(ssconf.read_ssconf_lines(paths, "offline_nodes"))
-    pairs = [line.split(" ", 1) for line in ssconf.read_ssconf_lines(paths, "node_primary_ips")]
-    return {NodeName(name): Address(NodeName(name), ip) for name, ip in pairs if name not in offline}
+    found = [Address(NodeName(name), address) for name, address in ssconf.node_addresses(paths).items()]
+    return {node.name: node for node in found}
 
 
 def with_master(config: Config, me: NodeName, wanted: Mastership, now: Timestamp) -> Config:

@@ -16,6 +16,7 @@ from ganeti.paths import Paths
 from ganeti.rpc.client import NodeRpc
 from ganeti.rpc.curl import CredentialFiles
 from ganeti.rpc.curl_engine import CurlEngine
+from ganeti.rpc.transport import DEFAULT_PORT
 from ganeti.utils import net
 
 _ANSWER_EVERY = 0.02
@@ -56,7 +57,7 @@ class LocalDaemons:
 
     def answers(self, address: str) -> bool:
         """See `failover.Daemons`."""
-        return net.tcp_ping(address, daemons.DEFAULT_NODED_PORT, _PING)
+        return net.tcp_ping(address, DEFAULT_PORT, _PING)
 
 
 def wait_until_serving(paths: Paths, timeout: float = daemons.START_TIMEOUT) -> None:

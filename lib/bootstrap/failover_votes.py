@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Set
 from typing import NamedTuple
 
 from ganeti import errors
 from ganeti.errors import ECode
-from ganeti.mastership import Mastership
+from ganeti.mastership import Mastership, is_majority
 from ganeti.model.scalars import NodeName
 from ganeti.rpc.answers import MasterTerm, MasterVote
 from ganeti.rpc.result import NodeResult, Phase
@@ -36,11 +36,6 @@ class Copies(NamedTuple):
     config: NodeName
     jobs: tuple[NodeName, ...]
     own_count: bool
-
-
-def is_majority(count: int, of: int) -> bool:
-    """Tell whether so many are more than half: no two such groups can exclude each other."""
-    return 2 * count > of
 
 
 def claim(me: NodeName, votes: Votes, *, voting: bool) -> Claim:
@@ -147,9 +142,9 @@ def _too_few(me: NodeName, votes: Votes) -> str:
     )
 
 
-def _all_behind(votes: Votes, behind: Iterable[NodeName]) -> str:
-    names: Sequence[str] = sorted(behind & votes.keys()) if isinstance(behind, set) else sorted(behind)
+def _all_behind(votes: Votes, behind: Set[NodeName]) -> str:
+    late = ", ".join(sorted(behind & votes.keys()))
     return (
-        f"cannot become the master: {', '.join(names)} missed changes that the master acknowledged, and no candidate"
+        f"cannot become the master: {late} missed changes that the master acknowledged, and no candidate"
         f" that has them answers ({_silent(votes)}). Bring one of them up; or lose those changes, with --no-voting"
     )

@@ -24,6 +24,7 @@ from ganeti.model.params import be, disk, hv, ipolicy, nd, nic
 from ganeti.model.scalars import HostName, IPAddress, NodeName, Timestamp, Uuid
 from ganeti.paths import Paths
 from ganeti.rpc.client import Address
+from ganeti.rpc.transport import DEFAULT_PORT
 from ganeti.schema import fields_of, replace
 from ganeti.schema_types import type_of
 from ganeti.utils import files, net, x509
@@ -137,7 +138,7 @@ def _check_addresses(paths: Paths, options: InitOptions, address: str, cluster: 
         raise errors.OpPrereqError(
             f"primary-ip-version: this node's address {address} is of version {wanted}", ECode.INVAL
         )
-    if not paths.is_virtual and net.tcp_ping(cluster.ip, daemons.DEFAULT_NODED_PORT, 1.0):
+    if not paths.is_virtual and net.tcp_ping(cluster.ip, DEFAULT_PORT, 1.0):
         raise errors.OpPrereqError(
             f"cluster name {cluster.name}: its address {cluster.ip} is in use already", ECode.NOTUNIQUE
         )

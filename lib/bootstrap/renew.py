@@ -174,9 +174,7 @@ class _Pinned:
 
 def _nodes(paths: Paths) -> list[Address]:
     """Return the nodes that are not marked offline, as this node knows them; itself first."""
-    offline = frozenset(ssconf.read_ssconf_lines(paths, "offline_nodes"))
-    pairs = [line.split() for line in ssconf.read_ssconf_lines(paths, "node_primary_ips")]
-    found = [Address(NodeName(name), address) for name, address in pairs if name not in offline]
+    found = [Address(NodeName(name), address) for name, address in ssconf.node_addresses(paths).items()]
     return sorted(found, key=lambda node: (node.name != paths.hostname, node.name))
 
 

@@ -19,6 +19,7 @@ from ganeti.masterd.cluster_files import Wanted, Where, cluster_files
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.fence import Fence
 from ganeti.masterd.file_sender import FileSender, Sent
+from ganeti.mastership import is_majority
 from ganeti.model.objects.node import Node
 from ganeti.model.scalars import JobId, NodeName
 from ganeti.paths import Paths
@@ -207,7 +208,7 @@ class Distribution:
             asked = self._without_me(self._peers()[0]) if automatic else self._candidates()
             answers = await self._rpc.call_many(asked, p.version)
             silent = sorted(name for name, answer in answers.items() if not answer.ok)
-            if automatic and 2 * len(silent) > len(asked) + 1:
+            if automatic and is_majority(len(silent), len(asked) + 1):
                 # More than half of all nodes are out of sight: they may make another one the master.
                 self._fence.close(f"{len(silent)} of {len(asked) + 1} nodes do not answer: {', '.join(silent)}")
             else:

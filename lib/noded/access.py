@@ -15,13 +15,13 @@ from typing import Generic, TypeVar
 
 from ganeti import errors, mastership
 from ganeti.mastership import Mastership
+from ganeti.noded.backend.daemons import MASTERD
 from ganeti.paths import Paths
 from ganeti.ssconf import read_ssconf, read_ssconf_lines
 from ganeti.utils import files, process, x509
 
 log = logging.getLogger(__name__)
 
-MASTERD = "ganeti-masterd"
 CANDIDATES_KEY = "master_candidates_certs"
 CLUSTER_UUID_KEY = "cluster_uuid"
 
@@ -44,7 +44,7 @@ class _Followed(Generic[T]):
         """Return what the file means now; what was given for a missing file when there is none."""
         try:
             status = os.stat(self._path)
-        except FileNotFoundError:
+        except FileNotFoundError:  # nothing else counts as missing: what cannot be looked at refuses everybody
             self._stamp, self._value = None, self._missing
             return self._value
         stamp = (status.st_ino, status.st_mtime_ns, status.st_size)

@@ -23,13 +23,13 @@ from ganeti.model.scalars import MiB, NodeName
 from ganeti.noded.options import HOOK_SECONDS
 from ganeti.owners import disk_of
 from ganeti.paths import VIRTUAL_PREFIX, Paths
+from ganeti.rpc.transport import DEFAULT_PORT
 from ganeti.storage import base as storage_base
 from ganeti.storage import paths as storage_paths
 from ganeti.storage.base import BlockDevice
 from ganeti.storage.registry import device_of
 from ganeti.utils import files, net
 
-DEFAULT_PORT = 1811
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 

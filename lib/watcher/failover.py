@@ -83,7 +83,7 @@ def is_due(found: Absence, runs: int) -> bool:
 def enough(absences: Mapping[NodeName, float | None]) -> bool:
     """Tell whether more than half of all nodes have missed the master long enough; None stands for a no."""
     missing = [seconds for seconds in absences.values() if seconds is not None and seconds >= SETTLED]
-    return 2 * len(missing) > len(absences)
+    return mastership.is_majority(len(missing), len(absences))
 
 
 def read_wanted(paths: Paths, master: str) -> Wanted:
@@ -126,7 +126,7 @@ def _take_its_place(node: probes.Node, master: str, wanted: Wanted, now: Callabl
 
 
 def _answers(node: probes.Node, master: str) -> bool:
-    address = dict(line.split() for line in ssconf.read_ssconf_lines(node.paths, "node_primary_ips")).get(master)
+    address = ssconf.node_addresses(node.paths).get(master)
     return address is not None and any(
         probes.noded(node._replace(address=address), seconds) for seconds in PROBE_SECONDS
     )
@@ -135,11 +135,9 @@ def _answers(node: probes.Node, master: str) -> bool:
 def _ask_nodes(node: probes.Node, master: str) -> dict[NodeName, float | None]:
     """Return how long each node that is not marked offline has missed the master; None for those that do not answer."""
     paths = node.paths
-    offline = set(ssconf.read_ssconf_lines(paths, "offline_nodes"))
-    pairs = [line.split() for line in ssconf.read_ssconf_lines(paths, "node_primary_ips")]
     credentials = CredentialFiles(paths.server_cert, paths.client_cert)
     absences: dict[NodeName, float | None] = {}
-    for name, address in [(NodeName(name), address) for name, address in pairs if name not in offline]:
+    for name, address in [(NodeName(name), address) for name, address in ssconf.node_addresses(paths).items()]:
         absences[name] = None
         if name != master:
             answer = call_sync(name, address, credentials, node.cluster_uuid, p.master_vote)

@@ -11,6 +11,7 @@ import pytest
 
 from ganeti import _autoconf
 from ganeti.bootstrap import daemons
+from ganeti.rpc.transport import DEFAULT_PORT
 from ganeti.utils import files, net
 from test.support.admin import add_diskless, add_file, job_status, lines, listed, refused, remove_all, submitted
 from test.support.cluster import INIT_OPTIONS, Cluster, virtual_nodes
@@ -295,7 +296,7 @@ def test_addresses_of_nodes_that_wait_for_a_cluster_are_taken(cluster_never: Clu
     for node in cluster_never.nodes:
         address = net.look_up(node, cluster_never.paths(1)).ip
         with pytest.raises(OSError, match="in use"):
-            socket.create_server((address, daemons.DEFAULT_NODED_PORT)).close()
+            socket.create_server((address, DEFAULT_PORT)).close()
 
 
 def test_node_of_no_cluster_says_so(cluster_never: Cluster) -> None:

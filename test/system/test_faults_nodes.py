@@ -21,7 +21,7 @@ from ganeti.rpc import sync
 from ganeti.rpc.curl import CredentialFiles
 from ganeti.rpc.curl_engine import CurlEngine
 from ganeti.rpc.result import NodeResult
-from ganeti.rpc.transport import Call, Endpoint, Response, start_request
+from ganeti.rpc.transport import DEFAULT_PORT, Call, Endpoint, Response, start_request
 from ganeti.utils import files, json, net
 from test.support import invariants
 from test.support.admin import (
@@ -133,7 +133,7 @@ def test_f48_call_that_comes_again_is_carried_out_once(cluster: Cluster) -> None
     hook(cluster, "node2", "instance-start-pre.d", "count", f"echo ran >> {seen}; sleep 0.3")
     body = json.dumps_bytes(p.hooks_runner.encode_arguments("instance-start", HookPhase.PRE, {}))
     call = Call("hooks_runner", body, 60, cluster_uuid(cluster))
-    endpoint = Endpoint(address(cluster, "node2"), daemons.DEFAULT_NODED_PORT)
+    endpoint = Endpoint(address(cluster, "node2"), DEFAULT_PORT)
 
     async def send_thrice_and_later_again() -> list[bytes]:
         engine = CurlEngine(credentials(cluster))

@@ -19,6 +19,7 @@ from ganeti.rpc import procedures as p
 from ganeti.rpc import sync
 from ganeti.rpc.curl import CredentialFiles
 from ganeti.rpc.result import NodeResult, Phase
+from ganeti.rpc.transport import DEFAULT_PORT
 from ganeti.utils import files, net, x509
 from test.support import invariants
 from test.support.admin import add_file, refused, remove_all, submitted
@@ -268,7 +269,7 @@ def test_client_without_certificate_is_hung_up_on(cluster3: Cluster) -> None:
     context.load_verify_locations(cluster3.paths(1).server_cert)
     address = net.look_up("node2", cluster3.paths(1)).ip
 
-    with socket.create_connection((address, daemons.DEFAULT_NODED_PORT), 20) as plain:
+    with socket.create_connection((address, DEFAULT_PORT), 20) as plain:
         answer = b""
         with contextlib.suppress(OSError), context.wrap_socket(plain) as wrapped:
             wrapped.sendall(b"POST /version HTTP/1.1\r\nHost: node2\r\nContent-Length: 2\r\n\r\n[]")
@@ -288,14 +289,14 @@ def test_old_versions_of_tls_are_refused(cluster3: Cluster, version: ssl.TLSVers
         context.minimum_version = context.maximum_version = version
     address = net.look_up("node2", cluster3.paths(1)).ip
 
-    with socket.create_connection((address, daemons.DEFAULT_NODED_PORT), 20) as plain, pytest.raises(OSError):
+    with socket.create_connection((address, DEFAULT_PORT), 20) as plain, pytest.raises(OSError):
         context.wrap_socket(plain)
 
 
 def test_plain_text_is_not_answered(cluster3: Cluster) -> None:
     address = net.look_up("node2", cluster3.paths(1)).ip
 
-    with socket.create_connection((address, daemons.DEFAULT_NODED_PORT), 20) as plain:
+    with socket.create_connection((address, DEFAULT_PORT), 20) as plain:
         plain.sendall(b"POST /version HTTP/1.1\r\nHost: node2\r\nContent-Length: 2\r\n\r\n[]")
         answer = b""
         with contextlib.suppress(OSError):

@@ -8,6 +8,8 @@ from ganeti import errors
 from ganeti.noded.context import NodeContext
 from ganeti.utils import process
 
+MASTERD = "ganeti-masterd"
+CONFD = "ganeti-confd"
 _TIME_LIMIT = 120.0
 
 

@@ -14,8 +14,6 @@ from ganeti.noded.context import NodeContext
 from ganeti.rpc.answers import MasterTerm, MasterVote
 from ganeti.utils import files, json
 
-MASTERD = "ganeti-masterd"
-
 
 class Following:
     """Calls that decide who is the master.
@@ -41,7 +39,7 @@ class Following:
             config_term=term,
             config_serial=serial,
             job_serial=None if serial is None else newest_job(paths),
-            serving=daemons.runs(self._node, MASTERD),
+            serving=daemons.runs(self._node, daemons.MASTERD),
             absent=missed.seconds(master, self._node.clock.time()) if missed else None,
         )
 

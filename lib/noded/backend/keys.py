@@ -13,11 +13,11 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 
 from ganeti import errors
+from ganeti.noded.backend.daemons import CONFD
 from ganeti.noded.context import NodeContext
 from ganeti.paths import Paths
 from ganeti.utils import files, process, x509
 
-_CONFD = "ganeti-confd"
 _KEY_MODE = 0o400
 _PERMISSIONS = 0o777
 _LIMIT = 1024 * 1024
@@ -120,7 +120,7 @@ class Keys:
 
     def _wake_confd(self) -> None:
         """Have confd look at its keys now."""
-        pid = process.running_pid(self._node.paths.pid_file(_CONFD))
+        pid = process.running_pid(self._node.paths.pid_file(CONFD))
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGHUP)

@@ -20,8 +20,7 @@ from ganeti.utils import files, net
 
 log = logging.getLogger(__name__)
 
-CONFD = "ganeti-confd"
-_DAEMONS = frozenset({CONFD, "ganeti-rapi", "ganeti-masterd", "ganeti-mond", "ganeti-kvmd"})
+_DAEMONS = frozenset({daemons.CONFD, "ganeti-rapi", daemons.MASTERD, "ganeti-mond", "ganeti-kvmd"})
 _INTERFACE = re.compile(r"[A-Za-z0-9_.:-]{1,15}", re.ASCII)
 _NETWORK_CLASS = "/sys/class/net"
 _LONGEST_DELAY = 86400.0
@@ -107,9 +106,9 @@ class Node:
         May be repeated.  The certificate that makes the node daemon start goes last.
         """
         paths = self._node.paths
-        if daemons.runs(self._node, CONFD):
+        if daemons.runs(self._node, daemons.CONFD):
             try:
-                daemons.daemon_util(self._node, "stop", CONFD)
+                daemons.daemon_util(self._node, "stop", daemons.CONFD)
             except errors.GenericError as err:
                 log.warning("confd goes on after node %s left its cluster: %s", self._node.name, err)
         if modify_ssh_setup and not paths.is_virtual:
