@@ -50,6 +50,8 @@ def gnt_commands(text):
     """Return the words of each gnt-* command that a text shows behind a prompt."""
     found = []
     for line in COMMAND.findall(text.replace("\\\n", " ")):
+        if "gnt-" not in line:  # other programs' arguments may go on over lines
+            continue
         words = shlex.split(line, comments=True)
         while (words and os.path.basename(words[0]) in ("cmd", "sudo", "time")) or (words and "=" in words[0]):
             words = words[1:]
