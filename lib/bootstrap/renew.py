@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
-from ganeti import errors, ssconf
+from ganeti import errors, mastership, ssconf
 from ganeti.bootstrap import daemons, keys, renewal
 from ganeti.bootstrap.renewal import Renewal, Step
 from ganeti.confd.client import ConfdClient, read_key
 from ganeti.confd.requests import RequestType
 from ganeti.errors import ECode
+from ganeti.mastership import Mastership
 from ganeti.model.scalars import NodeName, Uuid
 from ganeti.paths import Paths
+from ganeti.procedure import Procedure
 from ganeti.rpc import procedures as p
 from ganeti.rpc.client import Address
 from ganeti.rpc.curl import CredentialFiles, Credentials
 from ganeti.rpc.result import NodeResult, Phase
-from ganeti.rpc.sync import call_sync
+from ganeti.rpc.sync import Caller
+from ganeti.rpc.transport import DEFAULT_PORT, Endpoint
 from ganeti.utils import files, x509
 
 #: seconds in which confd has to take up a new key
@@ -36,6 +39,9 @@ _SAID = {
     Step.NODES: "renewing the certificates of nodes",
     Step.FORGET: "having nodes forget the old keys",
 }
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Tell = Callable[[str], None]
 
@@ -75,7 +81,8 @@ def renew(paths: Paths, wanted: Wanted, means: Means) -> None:
     Raises NoMasterError where this is not the master, OpPrereqError when nothing is to be
     done or it cannot be begun, OpExecError when it stops half way: then it may be repeated.
     """
-    if ssconf.read_ssconf(paths, "master_node") != paths.hostname:
+    followed = mastership.read(paths).master or paths.hostname
+    if ssconf.read_ssconf(paths, "master_node") != paths.hostname or followed != paths.hostname:
         raise errors.NoMasterError("cannot change keys of the cluster here")
     try:
         with files.locked_file(paths.renewal_lock, timeout=0):
@@ -172,6 +179,16 @@ class _Pinned:
         return found._replace(pins=";".join(pins))
 
 
+def _call(
+    paths: Paths, change: Renewal, node: Address, proc: Procedure[P, R], *args: P.args, **kwargs: P.kwargs
+) -> NodeResult[R]:
+    """Call a node in the name of the master: one that was replaced, and has not heard of it, is refused."""
+    master = Mastership(mastership.read(paths).term, paths.hostname).header
+    endpoint = Endpoint(node.primary_ip, DEFAULT_PORT)
+    with Caller(node.name, endpoint, _Pinned(paths, change), change.cluster_uuid, master=master) as caller:
+        return caller.call(proc, *args, **kwargs)
+
+
 def _nodes(paths: Paths) -> list[Address]:
     """Return the nodes that are not marked offline, as this node knows them; itself first."""
     found = [Address(NodeName(name), address) for name, address in ssconf.node_addresses(paths).items()]
@@ -185,9 +202,9 @@ def _look_at_nodes(paths: Paths, change: Renewal, means: Means) -> None:
     """
     silent = []
     for node in _nodes(paths):
-        answer = call_sync(
-            node.name, node.primary_ip, _Pinned(paths, change), change.cluster_uuid, p.node_crypto_tokens, []
-        )
+        answer = _call(paths, change, node, p.node_crypto_tokens, [])
+        if answer.failure is not None and isinstance(answer.failure.error, errors.NotMasterError):
+            raise errors.OpPrereqError(f"cannot change keys of the cluster here: {answer.failure}", ECode.STATE)
         if not answer.ok:
             silent.append(f"node {node.name}: {answer.failure}")
     if silent and not means.force:
@@ -201,14 +218,7 @@ def _look_at_nodes(paths: Paths, change: Renewal, means: Means) -> None:
 def _write_everywhere(paths: Paths, change: Renewal, step: Step, means: Means) -> None:
     contents = renewal.contents_of(change, step)
     for node in _nodes(paths):
-        answer: NodeResult[None] = call_sync(
-            node.name,
-            node.primary_ip,
-            _Pinned(paths, change),
-            change.cluster_uuid,
-            p.key_files_write,
-            contents,
-        )
+        answer = _call(paths, change, node, p.key_files_write, contents)
         if answer.ok:
             means.tell(f"- {node.name}")
             continue

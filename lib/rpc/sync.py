@@ -32,7 +32,10 @@ R = TypeVar("R")
 
 
 class Caller:
-    """Calls one node, blocking; keeps its connection. A context manager."""
+    """Calls one node, blocking; keeps its connection. A context manager.
+
+    `master` says in whose name it calls (`ganeti.mastership`), "" for nobody's.
+    """
 
     def __init__(
         self,
@@ -41,8 +44,10 @@ class Caller:
         credentials: CredentialSource,
         cluster_uuid: str,
         times: Times | None = None,
+        master: str = "",
     ) -> None:
         self._name = name
+        self._master = master
         self._credentials = credentials
         self._cluster_uuid = cluster_uuid
         self._times = times or Times()
@@ -53,7 +58,7 @@ class Caller:
     def call(self, proc: Procedure[P, R], *args: P.args, **kwargs: P.kwargs) -> NodeResult[R]:
         """Call the node."""
         body = json.dumps_bytes(proc.encode_arguments(*args, **kwargs))
-        call = Call(proc.name, body, proc.timeout, self._cluster_uuid)
+        call = Call(proc.name, body, proc.timeout, self._cluster_uuid, self._master)
         conversation = converse(call, new_key(), lambda: self._daemon, time.monotonic, self._times)
         try:
             step = next(conversation)

@@ -23,6 +23,7 @@ from ganeti.rapi.daemon import DEFAULT_PORT
 from ganeti.utils import files, x509
 from test.support import invariants
 from test.support.cluster import Cluster, running_cluster
+from test.support.mastership import followed, power_off, power_on
 from test.support.polling import until
 
 RENEW = ("gnt-cluster", "renew-crypto")
@@ -270,6 +271,22 @@ def test_f33_master_that_was_replaced_in_the_midst_of_a_change_leaves_it_to_the_
     check_in_service(cluster)
     nothing = cluster.cmd(*RENEW)
     assert nothing.failed and "a change of keys that was begun here is dropped" in nothing.output
+    check_settled(cluster)
+
+
+def test_f33_master_that_was_replaced_and_has_not_heard_of_it_changes_no_keys(cluster: Cluster) -> None:
+    power_off(cluster, "node1")
+    cluster.ok("gnt-cluster", "master-failover", node=2)
+    before = [files.read_file(cluster.paths(node).server_cert) for node in cluster.nodes]
+
+    refused = cluster.cmd(*RENEW, "--new-cluster-certificate", "--force", node=1)
+
+    assert refused.failed and "node1 is not the master any more" in refused.stderr
+    assert [files.read_file(cluster.paths(node).server_cert) for node in cluster.nodes] == before
+    assert not os.path.exists(cluster.paths(1).renewal_file)
+    power_on(cluster, "node1")
+    followed(cluster, "node2")
+    cluster.ok("gnt-cluster", "master-failover", node=1)
     check_settled(cluster)
 
 
