@@ -50,6 +50,9 @@ class Limits(NamedTuple):
     ending_seconds: float = 2.0
     #: connections at a time
     clients: int = MAX_CLIENTS
+    #: jobs in a row, and in a second, for those who do not log in
+    strangers_jobs: int = 50
+    strangers_rate: float = 5.0
 
 
 def tls_context(certificate: str, key: str | None = None, chain: str | None = None) -> ssl.SSLContext:
@@ -124,6 +127,24 @@ class _Connections(web.Server):
 _Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
+class _Allowance:
+    """So many at once, and then so many in a second."""
+
+    def __init__(self, most: int, rate: float, clock: Clock) -> None:
+        self._most, self._rate, self._clock = most, rate, clock
+        self._left, self._then = float(most), clock.monotonic()
+
+    def take(self) -> bool:
+        """Take one if there is one left."""
+        now = self._clock.monotonic()
+        self._left = min(self._most, self._left + self._rate * (now - self._then))
+        self._then = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class ApiServer:
     """Serves a table of resources."""
 
@@ -141,6 +162,7 @@ class ApiServer:
         self._doorkeeper = doorkeeper
         self._clock = clock
         self._limits = limits or Limits()
+        self._strangers = _Allowance(self._limits.strangers_jobs, self._limits.strangers_rate, clock)
         self._watching = watching or make_watching(master, clock)
         self._http = _Connections(
             self._handle,
@@ -209,7 +231,8 @@ class ApiServer:
             resource=match.resource,
             variables=match.variables,
             arguments=_arguments(request),
-            body=await self._read_body(request),
+            # What anybody may send takes memory of this process: only those who log in are read.
+            body=await self._read_body(request) if user else Missing.BODY,
             user=user,
             master=self._master,
             watching=self._watching,
@@ -225,6 +248,9 @@ class ApiServer:
         for name in method.needs:
             if await self._master.lacks(name):
                 raise Refusal(HTTPStatus.NOT_IMPLEMENTED, f"{name} is not supported by this version of Ganeti")
+        if method.opcodes and not call.user and not self._strangers.take():
+            # Each is a file on every candidate: whoever just comes along must not fill disks with them.
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many jobs for clients that do not log in; do, or wait")
         return await method.handle(call)
 
     async def _send(self, request: web.BaseRequest, answer: Reply) -> web.StreamResponse:

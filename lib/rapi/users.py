@@ -130,6 +130,8 @@ def _user(name: str, secret: str, options: str, number: int) -> User:
         raise errors.ParseError(f"line {number}: {{HA1}} is not followed by 32 hex digits")
     if scheme == "TOKEN" and not _digest(value):
         raise errors.ParseError(f"line {number}: {{TOKEN}} is not followed by 64 hex digits, the SHA-256 of a token")
+    if scheme == "CLEARTEXT" and not value:
+        raise errors.ParseError(f"line {number}: {{CLEARTEXT}} is not followed by a password, without a space")
     if scheme == "ROLE":
         raise errors.ParseError(f"line {number}: {{ROLE}} stands alone, its rules follow after a space")
     return User(name, scheme, value, frozenset(word.strip() for word in options.split(",") if word.strip()))

@@ -57,6 +57,32 @@ def test_a_body_that_is_too_long_is_refused_as_soon_as_that_is_known(tmp_path: o
     play(tmp_path, scene)
 
 
+def test_a_body_of_somebody_unknown_is_not_read(tmp_path: os.PathLike[str]) -> None:
+    path = "/2/instances/web/info"
+
+    async def scene(api: Api) -> None:
+        for auth, count in ((None, 0), (JACK, 1)):
+            answer = await api.ask("GET", path, {"depends": [[1, ["success"]]]}, auth=auth)
+            assert answer.status == 200
+            assert len([op for op in api.jobs.pop() if "depends" in op]) == count
+        endless = f"GET {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n{{".encode()
+        assert (await said(api, endless)).startswith(b"HTTP/1.1 200 ")
+
+    play(tmp_path, scene)
+
+
+def test_jobs_of_somebody_unknown_are_few(tmp_path: os.PathLike[str]) -> None:
+    path = "/2/instances/web/info"
+
+    async def scene(api: Api) -> None:
+        assert [(await api.ask("GET", path, auth=None)).status for _ in range(3)] == [200, 200, 503]
+        assert (await api.ask("GET", "/version", auth=None)).status == 200
+        assert [(await api.ask("GET", path)).status for _ in range(5)] == [200] * 5
+        assert len(api.jobs) == 7
+
+    play(tmp_path, scene, LIMITS._replace(strangers_jobs=2, strangers_rate=0.0))
+
+
 def test_a_connection_without_a_request_is_closed_after_a_while(tmp_path: os.PathLike[str]) -> None:
     async def scene(api: Api) -> None:
         assert await said(api) == b""

@@ -72,6 +72,7 @@ def test_a_file_without_users_is_whole(data: bytes) -> None:
         (b"garbage\nmore\n", "none of its lines"),
         (b"jack {HA1}123 write", "line 1: {HA1}"),
         (b"jack {TOKEN}secrettoken write", "line 1: {TOKEN}"),
+        (b"jack {CLEARTEXT} write", "line 1: {CLEARTEXT}"),
         (b"jack pw write\nweb {ROLE} GET", "line 2: a rule"),
         (b"web {ROLE} FETCH:/2/nodes", "a rule"),
         (b"web {ROLE} GET:2/nodes", "a rule"),
