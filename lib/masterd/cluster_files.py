@@ -6,6 +6,7 @@ One table for both who sends them and who verifies that they are the same everyw
 from __future__ import annotations
 
 import enum
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -101,26 +102,44 @@ class Named(NamedTuple):
 def hypervisor_files(paths: Paths, config: Config) -> Named:
     """Return the files that parameters of enabled hypervisors name, besides the one there is without being named.
 
-    Those of the cluster, of operating systems and of instances.
+    Those of the cluster, of operating systems and of instances.  Whoever may change an
+    instance is not to choose what of the master is written on all nodes: what an instance
+    names has to lie beside what the cluster names.
     """
     cluster = config.cluster
     named: set[str] = set()
+    by_instances: set[str] = set()
+    places: set[str] = set()
     for hypervisor, parameters in NAMING_FILES.items():
         if hypervisor not in cluster.enabled_hypervisors:
             continue
         levels: list[Params] = [fill_cluster_hvparams(cluster, hypervisor)]
         levels += [of_os.get(hypervisor, {}) for of_os in cluster.os_hvp.values()]
-        levels += [i.hvparams for i in config.instances.values() if i.hypervisor == hypervisor]
+        of_instances = [i.hvparams for i in config.instances.values() if i.hypervisor == hypervisor]
         for name in parameters:
-            unset = (None, "", hv_defaults(hypervisor)[name])
-            named |= {str(level[name]) for level in levels if level.get(name) not in unset}
+            default = hv_defaults(hypervisor)[name]
+            named |= _values(levels, name, default)
+            by_instances |= _values(of_instances, name, default)
+            places |= {os.path.dirname(path) for path in (*named, str(default or "")) if path}
     found, problems = set(), []
-    for path in sorted(named):
+    for path in sorted(named | by_instances):
         try:
-            found.add(local_path(paths, path))
+            local = local_path(paths, path)
         except errors.ParameterError as err:
             problems.append(str(err))
+            continue
+        if path in named or os.path.dirname(path) in places:
+            found.add(local)
+        else:
+            problems.append(
+                f"cannot send {path} to nodes: only an instance names it, and it is not in {', '.join(sorted(places))};"
+                f" list it in {paths.admin_list} if all nodes are to have it"
+            )
     return Named(sorted(found), problems)
+
+
+def _values(levels: Iterable[Params], name: str, default: object) -> set[str]:
+    return {str(level[name]) for level in levels if level.get(name) not in (None, "", default)}
 
 
 def _listed_files(paths: Paths) -> Wanted:

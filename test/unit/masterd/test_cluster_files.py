@@ -62,6 +62,7 @@ def test_every_password_file_in_use_is_one_of_them() -> None:
         instances=[
             make_instance(1, hypervisor=kvm, hvparams={"vnc_password_file": "/etc/vnc/inst1"}),
             make_instance(2, hypervisor=kvm, hvparams={"vnc_password_file": "/var/lib/ganeti/server.pem"}),
+            make_instance(3, hypervisor=kvm, hvparams={"spice_password_file": "/etc/shadow"}),
         ],
     )
 
@@ -69,7 +70,8 @@ def test_every_password_file_in_use_is_one_of_them() -> None:
 
     assert found.files == [f"{PATHS.root}/etc/vnc/{name}" for name in ("cluster", "inst1", "os")]
     assert [problem.partition(":")[0] for problem in found.problems] == [
-        "cannot send /var/lib/ganeti/server.pem to nodes"
+        "cannot send /etc/shadow to nodes",
+        "cannot send /var/lib/ganeti/server.pem to nodes",
     ]
 
 
