@@ -80,12 +80,16 @@ class Follower:
         keys = []
         for path in self._key_files():
             try:
-                keys.append(Key(files.read_file(path, _KEY_LIMIT)))
+                secret = files.read_file(path, _KEY_LIMIT)
             except FileNotFoundError:
                 continue
             except OSError as err:
                 log.error("cannot read key %s: %s; going on with the old one", path, err)
                 return
+            if secret.strip():
+                keys.append(Key(secret))
+            else:  # which everybody knows
+                log.error("cannot use key %s: it is empty", path)
         self._responder.keys = keys
         if not keys:
             log.info("%s is not there: this node belongs to no cluster", self._paths.hmac_key)

@@ -374,8 +374,11 @@ def set_permissions(path: str, mode: int, *, uid: int = -1, gid: int = -1) -> bo
 
 
 def open_append(path: str, mode: int = 0o600) -> int:
-    """Return a descriptor that appends to a file, made with `mode` when missing."""
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, mode)
+    """Return a descriptor that appends to a file, made with `mode` when missing.
+
+    A link is an error: root appends to logs in a directory that is not root's alone.
+    """
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
 
 
 def open_log(path: str) -> TextIO:

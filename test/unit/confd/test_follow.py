@@ -188,6 +188,19 @@ def test_f33_while_keys_are_changed_the_one_beside_is_answered_too(paths: Paths,
     run(paths, act)
 
 
+@pytest.mark.parametrize("secret", [b"", b"\n"])
+def test_empty_key_is_none(paths: Paths, secret: bytes) -> None:
+    write_key(paths)
+    write_config(paths, 5)
+    files.write_file(paths.hmac_key_new, secret, durable=False)
+
+    async def act(responder: Responder) -> None:
+        await becomes(lambda: serial(responder), 5)
+        assert serial(responder, secret) is None
+
+    run(paths, act)
+
+
 def test_new_key_counts_as_soon_as_it_is_there(paths: Paths) -> None:
     write_key(paths)
     write_config(paths, 5)

@@ -349,6 +349,16 @@ def test_logs_are_appended_to_and_private(base: str) -> None:
     assert _mode(f"{base}/log") == 0o600
 
 
+def test_a_log_is_never_what_a_link_leads_to(base: str) -> None:
+    files.write_file(f"{base}/precious", "as it was\n")
+    os.symlink(f"{base}/precious", f"{base}/log")
+
+    with pytest.raises(OSError, match="symbolic links"):
+        files.open_log(f"{base}/log")
+
+    assert files.read_text(f"{base}/precious") == "as it was\n"
+
+
 def test_a_temporary_file_is_private_and_gone_afterwards(base: str) -> None:
     with files.temporary_file("question", "x.", base) as path:
         assert files.read_text(path) == "question"
