@@ -37,6 +37,8 @@ class Limits(NamedTuple):
     """What clients may take, in bytes, seconds and numbers."""
 
     body: int = 4 * 1024 * 1024
+    #: those of all requests together: read as JSON they take many times as much
+    bodies: int = 32 * 1024 * 1024
     #: from the end of the headers to the end of the body
     body_seconds: float = 10.0
     #: a connection without a whole request
@@ -162,6 +164,8 @@ class ApiServer:
         self._doorkeeper = doorkeeper
         self._clock = clock
         self._limits = limits or Limits()
+        #: bytes of the bodies of requests that are being answered
+        self._bodies: dict[int, int] = {}
         self._strangers = _Allowance(self._limits.strangers_jobs, self._limits.strangers_rate, clock)
         self._watching = watching or make_watching(master, clock)
         self._http = _Connections(
@@ -209,6 +213,8 @@ class ApiServer:
         except Exception:
             log.exception("%s %s ended with a bug, please report it", request.method, request.rel_url.raw_path)
             answer = error_reply(Refusal(HTTPStatus.INTERNAL_SERVER_ERROR))
+        finally:
+            self._bodies.pop(id(request), None)
         if isinstance(answer, web.StreamResponse):
             return answer
         if answer.status >= HTTPStatus.BAD_REQUEST:
@@ -298,6 +304,9 @@ class ApiServer:
                     size += len(part)
                     if size > limit:
                         raise too_large
+                    self._bodies[id(request)] = size
+                    if sum(self._bodies.values()) > self._limits.bodies:
+                        raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many large requests at a time; try later")
         except TimeoutError:
             seconds = self._limits.body_seconds
             raise Refusal(HTTPStatus.REQUEST_TIMEOUT, f"body: not here after {seconds:g} s") from None

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from ganeti.rapi.server import Limits
 from test.support.rapi import JACK, Api, api_served
@@ -69,6 +70,29 @@ def test_a_body_of_somebody_unknown_is_not_read(tmp_path: os.PathLike[str]) -> N
         assert (await said(api, endless)).startswith(b"HTTP/1.1 200 ")
 
     play(tmp_path, scene)
+
+
+def test_bodies_of_all_requests_together_have_a_limit(tmp_path: os.PathLike[str]) -> None:
+    released = asyncio.Event()
+
+    async def wait_for_job_change(job_id: Any, fields: Any, prev_info: Any, prev_serial: Any, timeout: Any) -> object:
+        await released.wait()
+        return "nochange"
+
+    async def act() -> None:
+        handlers, limits = {"WaitForJobChange": wait_for_job_change}, Limits(bodies=1500)
+        async with asyncio.timeout(30), api_served(tmp_path, handlers, limits=limits) as api:
+            body = {"fields": ["status"], "previous_job_info": ["x" * 900]}
+            first = asyncio.create_task(api.ask("GET", "/2/jobs/1/wait", body))
+            second = asyncio.create_task(api.ask("GET", "/2/jobs/1/wait", body))
+            await asyncio.wait([first, second], return_when=asyncio.FIRST_COMPLETED)
+            refused, other = (first, second) if first.done() else (second, first)
+            assert refused.result().status == 503
+            released.set()
+            assert (await other).status == 200
+            assert (await api.ask("GET", "/2/jobs/1/wait", body)).status == 200
+
+    asyncio.run(act())
 
 
 def test_jobs_of_somebody_unknown_are_few(tmp_path: os.PathLike[str]) -> None:
