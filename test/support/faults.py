@@ -16,13 +16,28 @@ from ganeti.luxi import methods
 from ganeti.luxi.client import Client
 from ganeti.utils import files, json, process
 from test.support import invariants
+from test.support.admin import add_diskless, submitted
 from test.support.cluster import Cluster
+from test.support.polling import until
 
 
 def inject(cluster: Cluster, node: str, *faults: dict[str, object]) -> None:
     """Have the hypervisor of a node be slow, or fail."""
-    path = os.path.join(cluster.paths(node).run_dir, "fake-hypervisor-faults.json")
-    files.write_file(path, json.dumps(list(faults)), durable=False)
+    files.write_file(_faults_file(cluster, node), json.dumps(list(faults)), durable=False)
+
+
+def slow_startup(cluster: Cluster) -> int:
+    """Have an instance started on node2 that takes for ever to start; return the job once it is at that."""
+    add_diskless(cluster, "instance1", "node2")
+    cluster.ok("gnt-instance", "shutdown", "--timeout=0", "instance1")
+    inject(cluster, "node2", {"action": "slow", "operation": "start", "seconds": 300, "times": 1})
+    job = submitted(cluster, "gnt-instance startup instance1")
+    until(lambda: b"slow" not in files.read_file(_faults_file(cluster, "node2")), "the instance is being started")
+    return job
+
+
+def _faults_file(cluster: Cluster, node: str) -> str:
+    return os.path.join(cluster.paths(node).run_dir, "fake-hypervisor-faults.json")
 
 
 def write_script(path: str, *body: str) -> str:

@@ -218,22 +218,22 @@ def test_f06_two_nodes_master_dead_is_explained_and_the_way_without_a_vote_works
 
 @pytest.mark.usefixtures("healed")
 def test_f07_failovers_one_after_the_other_and_at_once_leave_one_master(cluster: Cluster) -> None:
-    for number in (2, 3, 2):
+    for number in (2, 1):  # the second has been it before
         cluster.ok("gnt-cluster", "master-failover", node=number)
         assert "is the master already" in cluster.ok("gnt-cluster", "master-failover", node=number)
         assert masters(cluster) == [f"node{number}"]
 
     both = [
         threading.Thread(target=cluster.cmd, args=("gnt-cluster", "master-failover"), kwargs={"node": number})
-        for number in (3, 4)
+        for number in (2, 3)
     ]
     for thread in both:
         thread.start()
-    cluster.cmd("ganeti-watcher", node=2)
+    cluster.cmd("ganeti-watcher", node=1)
     for thread in both:
         thread.join(120)
     if not masters(cluster):  # each kept the other from a majority
-        cluster.ok("gnt-cluster", "master-failover", node=3)
+        cluster.ok("gnt-cluster", "master-failover", node=2)
 
     (last,) = masters(cluster)
     settle(cluster, last)

@@ -35,7 +35,7 @@ from test.support.admin import (
     submitted,
 )
 from test.support.cluster import Cluster, running_cluster
-from test.support.faults import define_os, hook, inject, remove_scripts
+from test.support.faults import define_os, hook, inject, remove_scripts, slow_startup
 from test.support.polling import until
 
 #: seconds within which what needs a node that is frozen has to be given up
@@ -78,7 +78,7 @@ def cluster_uuid(cluster: Cluster) -> str:
 # --- nodes that hang and die -----------------------------------------------------------------
 
 
-def test_f16_frozen_node_daemon_is_waited_for_once_and_others_are_not_held_up(cluster: Cluster) -> None:
+def test_f16_frozen_node_daemon_is_waited_for_once_and_named_and_others_are_not_held_up(cluster: Cluster) -> None:
     add_diskless(cluster, "instance1", "node2")
     add_diskless(cluster, "instance2", "node3")
     cluster.kill(daemons.NODED, "node3", signal.SIGSTOP)
@@ -88,6 +88,7 @@ def test_f16_frozen_node_daemon_is_waited_for_once_and_others_are_not_held_up(cl
     instances = dict(row.values() for row in listed(cluster, "gnt-instance list -o name,status"))
     nodes = cluster.ok("gnt-node", "list", "--no-headers", "--separator=|", "-o", "name,mfree")
     listed_in = time.monotonic() - begun
+    job = submitted(cluster, "gnt-instance reboot instance2")
     cluster.ok("gnt-instance", "reboot", "instance1")
     cluster.ok("gnt-cluster", "add-tags", "meanwhile")
     done_in = time.monotonic() - begun - listed_in
@@ -97,6 +98,9 @@ def test_f16_frozen_node_daemon_is_waited_for_once_and_others_are_not_held_up(cl
     assert "node3|?" in nodes.splitlines()
     # Three lists wait for five seconds in all, the first change for eight.
     assert listed_in < BOUND / 2 and done_in < BOUND
+    until(lambda: job_status(cluster, job) == "error", "the job ends", BOUND)
+    told = refused(cluster, f"gnt-job wait {job}")
+    assert "on node node3: node daemon at" in told and "within" in told
 
     cluster.kill(daemons.NODED, "node3", signal.SIGCONT)
     until(lambda: listed(cluster, "gnt-node list -o mfree node3")[0]["mfree"], "node3 answers again")
@@ -105,11 +109,7 @@ def test_f16_frozen_node_daemon_is_waited_for_once_and_others_are_not_held_up(cl
 
 
 def test_f17_node_daemon_that_dies_during_a_call_fails_the_job_and_names_it(cluster: Cluster) -> None:
-    add_diskless(cluster, "instance1", "node2")
-    cluster.ok("gnt-instance", "shutdown", "--timeout=0", "instance1")
-    inject(cluster, "node2", {"action": "slow", "operation": "start", "seconds": 300, "times": 1})
-    job = submitted(cluster, "gnt-instance startup instance1")
-    until(lambda: "slow" not in files.read_text(_faults(cluster, "node2")), "the instance is being started")
+    job = slow_startup(cluster)
 
     cluster.kill(daemons.NODED, "node2")
     cluster.start(daemons.NODED, "node2")
@@ -119,10 +119,6 @@ def test_f17_node_daemon_that_dies_during_a_call_fails_the_job_and_names_it(clus
     assert "cannot start instance instance1 on node node2" in told and "instance_start" in told
     cluster.ok("gnt-instance", "startup", "instance1")
     assert of_instance(cluster, "instance1", "status") == ["running"]
-
-
-def _faults(cluster: Cluster, node: str) -> str:
-    return os.path.join(cluster.paths(node).run_dir, "fake-hypervisor-faults.json")
 
 
 # --- calls that come twice, or to the wrong disk ------------------------------------------------
@@ -222,29 +218,30 @@ def test_f42_hanging_hook_is_ended_after_its_time_pre_aborts_and_post_warns(clus
     cluster.kill(daemons.NODED, "node2", signal.SIGTERM)
 
 
-def test_hanging_os_script_ends_with_its_job_and_leaves_nothing(cluster: Cluster) -> None:
+def hanging_os_script(cluster: Cluster) -> int:
+    """Have an OS script run on node2 that never ends; return the job that wants it."""
     begun = os.path.join(cluster.directory, "begun")
     define_os(cluster, "hanging", f"touch {begun}", "sleep 3000")
     job = submitted(
         cluster, "gnt-instance add -t file -s 4m --no-nics -B minmem=64,maxmem=64 -n node2 -o hanging instance1"
     )
     until(lambda: os.path.exists(begun), "the script runs")
+    os.remove(begun)
+    return job
+
+
+def test_hanging_os_script_ends_with_its_job_and_leaves_nothing(cluster: Cluster) -> None:
+    job = hanging_os_script(cluster)
 
     cluster.ok("gnt-job", "cancel", "--kill", "--yes-do-it", str(job))
 
     until(lambda: job_status(cluster, job) == "error", "the job ends", 10)
     until(lambda: invariants.strangers(cluster) == {}, "the script is gone")
     assert listed(cluster, "gnt-instance list -o name") == []
-    os.remove(begun)
 
 
 def test_f09_os_script_of_a_master_daemon_that_was_killed_is_ended_before_jobs_run_again(cluster: Cluster) -> None:
-    begun = os.path.join(cluster.directory, "begun")
-    define_os(cluster, "hanging", f"touch {begun}", "sleep 3000")
-    job = submitted(
-        cluster, "gnt-instance add -t file -s 4m --no-nics -B minmem=64,maxmem=64 -n node2 -o hanging instance1"
-    )
-    until(lambda: os.path.exists(begun), "the script runs")
+    job = hanging_os_script(cluster)
 
     cluster.kill_master()
     cluster.start(daemons.MASTERD, "node1")
@@ -252,7 +249,6 @@ def test_f09_os_script_of_a_master_daemon_that_was_killed_is_ended_before_jobs_r
     until(lambda: invariants.strangers(cluster) == {}, "the script is gone", 20)
     assert job_status(cluster, job) == "error"
     assert of_instance(cluster, "instance1", "status") == ["ADMIN_down"]
-    os.remove(begun)
 
 
 def test_os_script_that_prints_binary_harms_nobody(cluster: Cluster) -> None:
