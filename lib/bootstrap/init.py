@@ -80,6 +80,7 @@ def init_cluster(paths: Paths, options: InitOptions, tell: Tell) -> None:
     _check_addresses(paths, options, host.ip, cluster)
     settings = _checked_settings(options)
     _check_storage(settings, options)
+    _check_allocator(paths, settings)
     config = _configuration(paths, options, settings, node, IPAddress(host.ip), cluster)
     directories.ensure(paths)
     tell(f"making keys and configuration of cluster {cluster.name}")
@@ -142,6 +143,10 @@ def _check_addresses(paths: Paths, options: InitOptions, address: str, cluster: 
         raise errors.OpPrereqError(
             f"cluster name {cluster.name}: its address {cluster.ip} is in use already", ECode.NOTUNIQUE
         )
+    if _netdev(paths, options) not in net.own_interfaces():
+        raise errors.OpPrereqError(
+            f"master-netdev: this machine has no network interface {_netdev(paths, options)}", ECode.ENVIRON
+        )
     longest = 32 if wanted == 4 else 128
     if options.master_netmask is not None and not 0 < options.master_netmask <= longest:
         raise errors.OpPrereqError(
@@ -193,6 +198,15 @@ def _check_storage(settings: Mapping[str, object], options: InitOptions) -> None
         raise errors.OpPrereqError("vg-name: no enabled disk template uses a volume group", ECode.INVAL)
 
 
+def _check_allocator(paths: Paths, settings: Mapping[str, object]) -> None:
+    name = str(settings.get("default_iallocator") or "")
+    places = [f"{directory}/{name}" for directory in paths.iallocator_search_path]
+    if name and ("/" in name or not any(os.path.isfile(place) and os.access(place, os.X_OK) for place in places)):
+        raise errors.OpPrereqError(
+            f"default-iallocator: no program {name} in {', '.join(paths.iallocator_search_path)}", ECode.NOENT
+        )
+
+
 def _hypervisors(options: InitOptions) -> list[HypervisorName]:
     given = DEFAULT_HYPERVISORS if options.enabled_hypervisors is None else options.enabled_hypervisors
     names = [type_of(HypervisorName).parse(name, "enabled-hypervisors") for name in given]
@@ -213,6 +227,10 @@ def _templates(options: InitOptions) -> list[DiskTemplate]:
         if name not in SUPPORTED_TEMPLATES:
             raise errors.OpPrereqError(f"enabled-disk-templates: {name} is not supported by this version", ECode.INVAL)
     return names
+
+
+def _netdev(paths: Paths, options: InitOptions) -> str:
+    return options.master_netdev or ("lo" if paths.is_virtual else "xen-br0")
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -244,7 +262,7 @@ def _configuration(
         ),
         MasterAddress(
             IPAddress(cluster.ip),
-            options.master_netdev or ("lo" if paths.is_virtual else "xen-br0"),
+            _netdev(paths, options),
             options.master_netmask or (128 if ":" in cluster.ip else 32),
         ),
         _hypervisors(options),

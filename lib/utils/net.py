@@ -50,6 +50,11 @@ def own_addresses() -> frozenset[str]:
     return frozenset(a.address.partition("%")[0] for a in found)
 
 
+def own_interfaces() -> frozenset[str]:
+    """Return the names of the network interfaces of this machine."""
+    return frozenset(name for _, name in socket.if_nameindex())
+
+
 def is_own(address: str) -> bool:
     """Tell whether this host answers to an address (all of 127/8 is local, without any alias)."""
     family = ip_family(address)

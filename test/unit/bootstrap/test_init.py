@@ -78,6 +78,7 @@ SPEC: Mapping[str, int] = dict.fromkeys(
         ({"secondary_ip": "here"}, "secondary-ip: here"),
         ({"primary_ip_version": 6}, "primary-ip-version"),
         ({"primary_ip_version": 5}, "primary-ip-version"),
+        ({"master_netdev": "nowhere0"}, "master-netdev: this machine has no network interface nowhere0"),
     ],
 )
 def test_a_wrong_option_is_named_and_nothing_is_written(paths: Paths, given: dict[str, Any], named: str) -> None:
@@ -111,6 +112,8 @@ def test_a_wrong_option_is_named_and_nothing_is_written(paths: Paths, given: dic
         ({"file_storage_dir": "srv"}, "file-storage-dir: srv"),
         ({"shared_file_storage_dir": "./srv"}, "shared-file-storage-dir: ./srv"),
         ({"volume_group_name": "xenvg"}, "vg-name"),
+        ({"default_iallocator": "hail"}, "default-iallocator: no program hail in"),
+        ({"default_iallocator": "../../bin/true"}, "default-iallocator: no program ../../bin/true in"),
     ],
 )
 def test_a_wrong_setting_is_named_and_nothing_is_written(paths: Paths, given: dict[str, Any], named: str) -> None:
