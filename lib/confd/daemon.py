@@ -25,7 +25,7 @@ from ganeti.confd.responder import Responder
 from ganeti.confd.server import LINGER, Server, drain, listen
 from ganeti.paths import Paths
 from ganeti.utils import log as logs
-from ganeti.utils import process, watch
+from ganeti.utils import option_types, process, watch
 
 log = logging.getLogger(__name__)
 
@@ -134,8 +134,12 @@ def parse_options(argv: Sequence[str]) -> Options:
     parser.add_argument("-f", "--foreground", action="store_true", help="stay in the foreground")
     parser.add_argument("-d", "--debug", action="count", default=0, help="log more")
     parser.add_argument("--syslog", choices=("no", "yes", "only"), default="no", help="log to syslog too")
-    parser.add_argument("-p", "--port", type=int, default=DEFAULT_PORT, help="port to listen at (default %(default)s)")
-    parser.add_argument("-b", "--bind", default="", metavar="ADDRESS", help="address to listen at")
+    parser.add_argument(
+        "-p", "--port", type=option_types.port, default=DEFAULT_PORT, help="port to listen at (default %(default)s)"
+    )
+    parser.add_argument(
+        "-b", "--bind", type=option_types.bind_address, default="", metavar="ADDRESS", help="address to listen at"
+    )
     parser.add_argument(
         "--await-cluster", action="store_true", help="on a node of no cluster, wait until it is added to one"
     )
@@ -167,6 +171,6 @@ def main(argv: Sequence[str]) -> int:
     except (errors.GenericError, OSError) as err:
         log.error("%s", process.why_not_started(err))
         with contextlib.suppress(OSError):
-            daemon.failed(process.why_not_started(err))
+            daemon.failed(f"{PROGRAM}: {process.why_not_started(err)}")
         return 1
     return 0

@@ -31,7 +31,7 @@ from ganeti.procedure import table_of
 from ganeti.rpc import procedures
 from ganeti.rpc.transport import DEFAULT_PORT
 from ganeti.utils import log as logs
-from ganeti.utils import net, process
+from ganeti.utils import net, option_types, process
 
 log = logging.getLogger(__name__)
 
@@ -127,8 +127,12 @@ def parse_options(argv: Sequence[str]) -> Options:
     parser.add_argument("-f", "--foreground", action="store_true", help="stay in the foreground")
     parser.add_argument("-d", "--debug", action="count", default=0, help="log more")
     parser.add_argument("--syslog", choices=("no", "yes", "only"), default="no", help="log to syslog too")
-    parser.add_argument("-p", "--port", type=int, default=DEFAULT_PORT, help="port to listen at (default %(default)s)")
-    parser.add_argument("-b", "--bind", default="", metavar="ADDRESS", help="address to listen at")
+    parser.add_argument(
+        "-p", "--port", type=option_types.port, default=DEFAULT_PORT, help="port to listen at (default %(default)s)"
+    )
+    parser.add_argument(
+        "-b", "--bind", type=option_types.bind_address, default="", metavar="ADDRESS", help="address to listen at"
+    )
     parser.add_argument("-i", "--interface", default="", help="interface to listen at")
     parser.add_argument("--no-ssl", action="store_true", help="not possible: calls are always encrypted")
     parser.add_argument("-K", "--ssl-key", default="", metavar="FILE", help="private key, if not the cluster's")
@@ -183,6 +187,6 @@ def main(argv: Sequence[str]) -> int:
     except (errors.GenericError, OSError) as err:
         log.error("%s", process.why_not_started(err))
         with contextlib.suppress(OSError):
-            daemon.failed(process.why_not_started(err))
+            daemon.failed(f"{PROGRAM}: {process.why_not_started(err)}")
         return 1
     return 0

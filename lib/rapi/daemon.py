@@ -30,7 +30,7 @@ from ganeti.rapi.privileges import become_user
 from ganeti.rapi.resources.all import RESOURCES
 from ganeti.rapi.server import MAX_CLIENTS, ApiServer, Limits, tls_context
 from ganeti.rapi.watching import make_watching
-from ganeti.utils import files, process, watch
+from ganeti.utils import files, option_types, process, watch
 from ganeti.utils import log as logs
 from ganeti.utils.listen import bound_socket, default_address
 
@@ -190,8 +190,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-d", "--debug", action="count", default=0, help="log more")
     parser.add_argument("--syslog", choices=("no", "yes", "only"), default="no", help="log to syslog too")
-    parser.add_argument("-p", "--port", type=int, default=DEFAULT_PORT, help="port to listen at (default %(default)s)")
-    parser.add_argument("-b", "--bind", default="", metavar="ADDRESS", help="address to listen at")
+    parser.add_argument(
+        "-p", "--port", type=option_types.port, default=DEFAULT_PORT, help="port to listen at (default %(default)s)"
+    )
+    parser.add_argument(
+        "-b", "--bind", type=option_types.bind_address, default="", metavar="ADDRESS", help="address to listen at"
+    )
     parser.add_argument("-i", "--interface", default="", help="interface to listen at")
     parser.add_argument(
         "--no-ssl", dest="ssl", action="store_false", help="do not encrypt: for tests, or behind a proxy"

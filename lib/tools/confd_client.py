@@ -10,19 +10,25 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ganeti import _autoconf, errors
 from ganeti.confd import client as confd
 from ganeti.confd.quorum import EXPIRE, Result
-from ganeti.confd.requests import BY_NAME, DEFAULT_PORT, RequestType
+from ganeti.confd.requests import BY_NAME, DEFAULT_PORT, ErrorCode, RequestType, Status
 from ganeti.paths import Paths
-from ganeti.utils import files, json, net
+from ganeti.utils import files, json, net, option_types
 
 PROGRAM = "confd-client"
 EXIT_ERROR = 1
 #: the question was answered, with an error
 EXIT_REFUSED = 2
+
+_REFUSALS: Mapping[int, str] = {
+    ErrorCode.UNKNOWN_ENTRY: "nothing has that name or address",
+    ErrorCode.INTERNAL: "a fault of the daemon, see its log",
+    ErrorCode.ARGUMENT: "the query is not what this question takes, see --help",
+}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -39,9 +45,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{PROGRAM} (ganeti) {_autoconf.VERSION}")
     parser.add_argument("--hmac", metavar="FILE", help="file of the key (default: the cluster's on this node)")
     parser.add_argument("-a", "--address", help="address to ask (default: the master candidates')")
-    parser.add_argument("-p", "--port", type=int, default=DEFAULT_PORT, help="port to ask at (default %(default)s)")
+    parser.add_argument(
+        "-p", "--port", type=option_types.port, default=DEFAULT_PORT, help="port to ask at (default %(default)s)"
+    )
     parser.add_argument("-c", "--coverage", type=int, default=0, help="how many to ask, -1 for all (default: up to 6)")
-    parser.add_argument("-t", "--timeout", type=float, default=EXPIRE, help="seconds to wait (default %(default)g)")
+    parser.add_argument(
+        "-t", "--timeout", type=option_types.seconds, default=EXPIRE, help="seconds to wait (default %(default)g)"
+    )
     parser.add_argument("-r", "--requests", type=int, default=1, help="ask so many times, and say how fast it was")
     return parser
 
@@ -51,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
     options = build_parser().parse_args(argv[1:])
     try:
         paths = Paths.from_environ(os.environ)
-        key = files.read_file(options.hmac) if options.hmac else confd.read_key(paths)
+        key = _key_in(options.hmac) if options.hmac else confd.read_key(paths)
         peers = [_address(options.address, paths)] if options.address else confd.read_peers(paths)
         if options.question is None:
             return _ask_each(key, peers, options)
@@ -60,6 +70,13 @@ def main(argv: Sequence[str]) -> int:
     except (errors.GenericError, OSError) as err:
         print(f"{PROGRAM}: {err}", file=sys.stderr)
         return EXIT_ERROR
+
+
+def _key_in(path: str) -> bytes:
+    try:
+        return files.read_file(path)
+    except OSError as err:
+        raise errors.ConfigurationError(f"cannot read {path}: {err.strerror}") from err
 
 
 def _address(given: str, paths: Paths) -> str:
@@ -78,9 +95,18 @@ def _ask(client: confd.ConfdClient, options: argparse.Namespace) -> int:
     if options.requests > 1:
         print(f"{options.requests} times in {took:.3f} s, {options.requests / took:.0f}/s", file=sys.stderr)
     if not result.reply.ok:
-        print(f"{PROGRAM}: refused with status {result.reply.status}", file=sys.stderr)
+        print(f"{PROGRAM}: refused: {refusal(result.reply.status, result.reply.answer)}", file=sys.stderr)
         return EXIT_REFUSED
     return 0
+
+
+def refusal(status: int, answer: object) -> str:
+    """Return in words why a question was refused."""
+    if status == Status.NOT_IMPLEMENTED:
+        return "this daemon does not know the question"
+    if status != Status.ERROR:
+        return f"status {status}"
+    return _REFUSALS[answer] if isinstance(answer, int) and answer in _REFUSALS else str(answer)
 
 
 def _warn(result: Result) -> None:
