@@ -59,7 +59,7 @@ def one_command(program, command):
 
 def usage(argument):
     """Return how an argument is written in a usage line."""
-    word = "|".join(argument.choices) or ("ARG" if argument.kind == "unknown" else argument.kind.upper())
+    word = argument.word
     needed = " ".join([word] * argument.least)
     if argument.most is None:
         return f"{needed}..." if needed else f"[{word}...]"

@@ -19,11 +19,19 @@ class Argument(NamedTuple):
     most: int | None
     choices: tuple[str, ...] = ()
 
+    @property
+    def word(self) -> str:
+        """What stands for it in help and messages."""
+        if self.choices:
+            return "|".join(self.choices)
+        return self.kind.upper()
+
 
 class Command(NamedTuple):
     """One command of a program.
 
     `args` are written as in `spec/cli.json`: "node 0..*", "choice 1..1 in drain|undrain|info".
+    `unknown` is what an argument of that kind is called in help and messages.
     `fields` are the columns a list command shows unless told otherwise.  With
     `environment_defaults` further arguments are taken from a variable such as
     GNT_INSTANCE_LIST.
@@ -38,11 +46,13 @@ class Command(NamedTuple):
     detail: str = ""
     fields: tuple[str, ...] = ()
     environment_defaults: bool = False
+    unknown: str = "arg"
 
     @property
     def arguments(self) -> tuple[Argument, ...]:
         """The positional arguments, in order."""
-        return tuple(_argument(text) for text in self.args)
+        named = (_argument(text) for text in self.args)
+        return tuple(a._replace(kind=self.unknown) if a.kind == "unknown" else a for a in named)
 
 
 class Program(NamedTuple):

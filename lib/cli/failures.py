@@ -70,7 +70,7 @@ def _describe_no_master(error: errors.NoMasterError, paths: Paths) -> tuple[str,
         return f"this node ({paths.hostname}) is not the master: run the command on {master}", ExitCode.NOT_MASTER
     return (
         f"{error}; this node is the master, but its daemon does not run:"
-        f" see {paths.log_file('ganeti-masterd')} and start it",
+        f" see {paths.log_file('ganeti-masterd')}, then daemon-util start-master",
         ExitCode.FAILURE,
     )
 

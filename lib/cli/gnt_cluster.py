@@ -190,6 +190,7 @@ PROGRAM = Program(
             "Find what has a tag that matches a pattern.",
             "gnt-cluster search-tags '^owner:'",
             args=("unknown 1..1",),
+            unknown="pattern",
             options=("priority",),
         ),
     ),

@@ -15,6 +15,7 @@ PROGRAM = Program(
             "Run a job that does nothing for some seconds.",
             "gnt-debug delay -n node1 --submit 30",
             args=("unknown 1..1",),
+            unknown="seconds",
             options=("no-master", "n", "repeat", "interruptible", "no-locks", *JOB),
         ),
         Command(

@@ -71,6 +71,7 @@ PROGRAM = Program(
             "Show which columns gnt-instance list can have.",
             "gnt-instance list-fields status oper_ram",
             args=("unknown 0..*",),
+            unknown="field",
             options=FIELDS,
         ),
         Command(

@@ -24,6 +24,7 @@ PROGRAM = Program(
             "Show which columns gnt-job list can have.",
             "gnt-job list-fields status summary",
             args=("unknown 0..*",),
+            unknown="field",
             options=FIELDS,
         ),
         Command(

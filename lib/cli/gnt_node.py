@@ -39,6 +39,7 @@ PROGRAM = Program(
             "Show which columns gnt-node list can have.",
             "gnt-node list-fields mfree role",
             args=("unknown 0..*",),
+            unknown="field",
             options=FIELDS,
         ),
         Command(

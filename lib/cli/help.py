@@ -61,12 +61,7 @@ def environment_variable(program: Program, command: Command) -> str:
 
 
 def _usage(argument: Argument) -> str:
-    if argument.kind == "choice":
-        word = "|".join(argument.choices)
-    elif argument.kind == "unknown":
-        word = "ARG"
-    else:
-        word = argument.kind.upper()
+    word = argument.word
     needed = " ".join([word] * argument.least)
     if argument.most is None:
         return f"{needed}..." if needed else f"[{word}...]"

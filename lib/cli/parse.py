@@ -76,7 +76,7 @@ def check_arguments(wanted: Sequence[Argument], given: Sequence[str]) -> None:
             if argument.choices:
                 raise UsageError(f"missing argument: one of {', '.join(argument.choices)}")
             number = f"{argument.least} x " if argument.least > 1 else ""
-            raise UsageError(f"missing argument: {number}{argument.kind.upper()}")
+            raise UsageError(f"missing argument: {number}{argument.word}")
         mine, left = left[: argument.most], left[argument.most :] if argument.most is not None else []
         if argument.kind == "choice":
             for word in mine:

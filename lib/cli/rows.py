@@ -30,6 +30,7 @@ def tag_commands(noun: str) -> tuple[Command, ...]:
             f"{program} add-tags{name} owner:web",
             (*of_one, "unknown 0..*"),
             changing,
+            unknown="tag",
         ),
         Command(
             "remove-tags",
@@ -38,5 +39,6 @@ def tag_commands(noun: str) -> tuple[Command, ...]:
             f"{program} remove-tags{name} owner:web",
             (*of_one, "unknown 0..*"),
             changing,
+            unknown="tag",
         ),
     )

@@ -44,7 +44,9 @@ def read_instances(file: str) -> list[OpInstanceCreate]:
         if not isinstance(data, list) or not data:
             raise UsageError("expected a list with an object per instance")
         return [OpInstanceCreate.from_wire(_complete(row, f"[{n}]"), f"[{n}]") for n, row in enumerate(data)]
-    except (OSError, UnicodeDecodeError, errors.UserError) as err:
+    except OSError as err:
+        raise UsageError(f"cannot read instances from {file}: {err.strerror}") from err
+    except (UnicodeDecodeError, errors.UserError) as err:
         raise UsageError(f"cannot read instances from {file}: {err}") from err
 
 

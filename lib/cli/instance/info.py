@@ -18,7 +18,7 @@ from ganeti.utils.text import format_unit, natural_sort
 def info(session: Session, options: Values, args: Sequence[str]) -> int:
     """Show all about instances."""
     if bool(args) == bool(options.show_all):
-        raise UsageError("name instances, or use --all to see every one; one of both")
+        raise UsageError("name the instances, or give --all to see every one, not both")
     op = OpInstanceQueryData.from_wire({"instances": list(args), "static": options.static})
     found = run_op(session, options, op)
     for number, name in enumerate(natural_sort(found)):

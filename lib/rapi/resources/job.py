@@ -51,7 +51,7 @@ async def _show_job(call: Call) -> Reply:
     rows = await call.master.call(methods.query_jobs, [_id(call)], fields.JOB)
     found = _objects(fields.JOB, rows)
     if not found:
-        raise not_found()
+        raise not_found(f"job {_id(call)} is not in the queue: it does not exist, or has been archived")
     return reply(found[0])
 
 
@@ -96,7 +96,7 @@ async def _show_filter(call: Call) -> Reply:
     rows = await call.master.call(methods.query_filters, [call.variables["filter"]], fields.FILTER_RULE)
     found = _objects(fields.FILTER_RULE, rows)
     if not found:
-        raise not_found()
+        raise not_found(f"job {_id(call)} is not in the queue: it does not exist, or has been archived")
     return reply(found[0])
 
 

@@ -248,6 +248,13 @@ def test_batch_file_without_nodes_is_placed_as_a_whole(cli: Cli, tmp_path: pathl
     assert "web2: the allocator found no place" in ran.err
 
 
+def test_batch_file_that_is_not_there_is_told(cli: Cli, tmp_path: pathlib.Path) -> None:
+    ran = cli.run(f"gnt-instance batch-create {tmp_path}/none")
+
+    assert ran.code == 1
+    assert f"cannot read instances from {tmp_path}/none: No such file or directory\n" in ran.err
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -6,6 +6,7 @@ from ganeti import errors
 from ganeti.cli import values
 from ganeti.cli.command import Command, load_program
 from ganeti.cli.failures import UsageError
+from ganeti.cli.help import command_help
 from ganeti.cli.options.table import OPTIONS
 from ganeti.cli.parse import Parsed, parse
 
@@ -133,6 +134,25 @@ def test_two_dashes_end_the_options_and_one_is_an_argument() -> None:
 def test_number_of_arguments_is_checked(words: tuple[str, ...], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parsed("gnt-instance", *words)
+
+
+@pytest.mark.parametrize(
+    ("program", "command", "word"),
+    [
+        ("gnt-cluster", "search-tags", "PATTERN"),
+        ("gnt-debug", "delay", "SECONDS"),
+        ("gnt-instance", "list", "INSTANCE"),
+    ],
+)
+def test_usage_and_messages_call_an_argument_the_same(program: str, command: str, word: str) -> None:
+    table = load_program(program)
+    row = table.find(command)
+    assert row is not None
+
+    assert word in command_help(table, row).splitlines()[0]
+    if row.arguments[0].least:
+        with pytest.raises(UsageError, match=f"missing argument: {word}$"):
+            parsed(program, command)
 
 
 def test_argument_with_choices_has_to_be_one_of_them() -> None:
