@@ -151,6 +151,8 @@ def test_jobs_have_numbers_and_what_they_logged(remote: Remote) -> None:
     assert job["opstatus"] == ["success"] and len(job["opresult"]) == len(job["oplog"]) == 1
     assert all(len(job[name]) == 2 for name in ("received_ts", "start_ts", "end_ts"))
     assert remote.value("DELETE", f"/2/jobs/{job['id']}")[0] is False
+    gone = remote.ask("GET", "/2/jobs/99999")
+    assert gone.status == 404 and "job 99999 is not in the queue" in gone.value["message"]
 
 
 def test_waiting_for_a_job_answers_with_its_change(remote: Remote, instance1: str) -> None:
