@@ -28,7 +28,7 @@ from ganeti.utils import files, json
 from test.support import invariants
 from test.support.admin import remove_all
 from test.support.cluster import Cluster, running_cluster
-from test.support.faults import delay
+from test.support.faults import creation, delay
 from test.support.polling import until
 
 CLIENTS = 4
@@ -194,7 +194,7 @@ class Killer:
             case 6:
                 return [{**pause, "depends": None}, _tag(label)]
             case _:
-                return [pause, _creation(f"instance-{label}", chance.choice(self._cluster.nodes))]
+                return [pause, creation(f"instance-{label}", chance.choice(self._cluster.nodes))]
 
     # --- the checks -------------------------------------------------------------------
 
@@ -249,20 +249,6 @@ class Killer:
 
 def _tag(label: str) -> dict[str, Any]:
     return {"OP_ID": "OP_TAGS_SET", "kind": "cluster", "name": None, "tags": [f"tag-{label}"]}
-
-
-def _creation(name: str, node: str) -> dict[str, Any]:
-    return {
-        "OP_ID": "OP_INSTANCE_CREATE",
-        "instance_name": name,
-        "mode": "create",
-        "os_type": "noop",
-        "pnode": node,
-        "disk_template": "diskless",
-        "disks": [],
-        "nics": [],
-        "beparams": {"minmem": 16, "maxmem": 16},
-    }
 
 
 def _is_done(op: dict[str, Any], tags: set[str], instances: set[str]) -> bool:

@@ -33,7 +33,7 @@ from ganeti.vcluster import grow
 from test.support import invariants
 from test.support.admin import remove_all
 from test.support.cluster import Cluster, virtual_nodes
-from test.support.faults import delay
+from test.support.faults import creation, delay
 
 CLIENTS = 6
 #: instances each client works on
@@ -115,9 +115,9 @@ class Worker:
         tags = {"kind": "instance", "name": name, "tags": [f"tag{chance.randrange(5)}"]}
         return chance.choice(
             (
-                _creation(name, node, "file"),
-                _creation(name, node, "diskless"),
-                _creation(name, node, "sharedfile"),
+                creation(name, node, "file"),
+                creation(name, node, "diskless"),
+                creation(name, node, "sharedfile"),
                 _of(name, "REMOVE", shutdown_timeout=0),
                 _of(name, "STARTUP"),
                 _of(name, "SHUTDOWN", timeout=0),
@@ -137,20 +137,6 @@ class Worker:
 
 def _of(instance: str, what: str, **more: Any) -> dict[str, Any]:
     return {"OP_ID": f"OP_INSTANCE_{what}", "instance_name": instance, **more}
-
-
-def _creation(name: str, node: str, template: str) -> dict[str, Any]:
-    return _of(
-        name,
-        "CREATE",
-        mode="create",
-        os_type="noop",
-        pnode=node,
-        disk_template=template,
-        disks=[] if template == "diskless" else [{"size": 1}],
-        nics=[],
-        beparams={"minmem": 16, "maxmem": 16},
-    )
 
 
 # --- measuring ----------------------------------------------------------------------------

@@ -88,6 +88,21 @@ def add_tags(*tags: str) -> dict[str, Any]:
     return {"OP_ID": "OP_TAGS_SET", "kind": "cluster", "name": None, "tags": list(tags)}
 
 
+def creation(name: str, node: str, template: str = "diskless") -> dict[str, Any]:
+    """Return an opcode that creates an instance, as small as can be."""
+    return {
+        "OP_ID": "OP_INSTANCE_CREATE",
+        "instance_name": name,
+        "mode": "create",
+        "os_type": "noop",
+        "pnode": node,
+        "disk_template": template,
+        "disks": [] if template == "diskless" else [{"size": 1}],
+        "nics": [],
+        "beparams": {"minmem": 16, "maxmem": 16},
+    }
+
+
 def statuses(cluster: Cluster, jobs: Sequence[int]) -> list[str]:
     """Return the status of each job, "lost" for one that is not there."""
     with cluster.luxi() as client:

@@ -18,7 +18,7 @@ from test.soak.luxi_garbage import Attack
 from test.support import invariants, long_queue
 from test.support.admin import remove_all
 from test.support.cluster import Cluster, running_cluster
-from test.support.faults import define_os, delay, remove_scripts, statuses, submit
+from test.support.faults import creation, define_os, delay, remove_scripts, statuses, submit
 from test.support.luxi_raw import END, Raw, many_descriptors
 from test.support.polling import until
 
@@ -111,7 +111,10 @@ def test_listing_and_submitting_go_on_while_fifteen_instances_are_reinstalled(cl
         cluster, "slow", f"touch {marks}/$INSTANCE_NAME", f"while ! test -e {go_on}; do sleep 0.1; done", "exit 0"
     )
     with cluster.luxi() as client:
-        creating = [submit(client, stopped_instance(name, node)) for name, node in zip(names, nodes, strict=True)]
+        creating = [
+            submit(client, {**creation(name, node, "file"), "start": False})
+            for name, node in zip(names, nodes, strict=True)
+        ]
         until(lambda: statuses(cluster, creating) == ["success"] * 15, "the instances are there", 60)
         installing = [submit(client, reinstallation(name)) for name in names]
         until(lambda: set(names) <= set(os.listdir(marks)), "fifteen scripts run", 60)
@@ -126,22 +129,6 @@ def test_listing_and_submitting_go_on_while_fifteen_instances_are_reinstalled(cl
         with open(go_on, "w"):
             pass
         until(lambda: statuses(cluster, installing) == ["success"] * 15, "the instances are reinstalled")
-
-
-def stopped_instance(name: str, node: str) -> dict[str, object]:
-    """Return an opcode that creates an instance with a small disk."""
-    return {
-        "OP_ID": "OP_INSTANCE_CREATE",
-        "instance_name": name,
-        "mode": "create",
-        "os_type": "noop",
-        "pnode": node,
-        "disk_template": "file",
-        "disks": [{"size": 1}],
-        "nics": [],
-        "beparams": {"minmem": 16, "maxmem": 16},
-        "start": False,
-    }
 
 
 def reinstallation(name: str) -> dict[str, object]:
