@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ganeti.cli.failures import DeclinedError, ExitCode, UsageError
-from ganeti.cli.instance.select import confirm_several, select_instances
+from ganeti.cli.instance.select import confirm_several, full_name, select_instances
 from ganeti.cli.jobs import Work, run_many
 from ganeti.cli.jobs import run_op as run
 from ganeti.cli.os.show import installable_names
@@ -18,7 +18,7 @@ def remove(session: Session, options: Values, args: Sequence[str]) -> int:
     """Remove an instance."""
     if not options.force and not options.dry_run:
         session.console.confirm(
-            f"This will remove instance {args[0]} and all data on its disks. Continue?",
+            f"This will remove instance {full_name(session, args[0])} and all data on its disks. Continue?",
             "there is no way back, and no copy is kept",
         )
     op = OpInstanceRemove.from_wire(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ganeti.cli.failures import ExitCode, UsageError
+from ganeti.cli.instance.select import full_name
 from ganeti.cli.jobs import run_op
 from ganeti.cli.parse import Values
 from ganeti.cli.session import Session
@@ -16,7 +17,7 @@ def failover(session: Session, options: Values, args: Sequence[str]) -> int:
     _one_target(options)
     if not (options.force or options.dry_run or options.cleanup):
         session.console.confirm(
-            f"Instance {args[0]} will be stopped and started on another node. Continue?",
+            f"Instance {full_name(session, args[0])} will be stopped and started on another node. Continue?",
             "the guest is down for a moment, as in a power cut; gnt-instance migrate avoids that",
         )
     op = OpInstanceFailover.from_wire(
@@ -41,9 +42,9 @@ def migrate(session: Session, options: Values, args: Sequence[str]) -> int:
         raise UsageError("--non-live and --migration-mode say the same: give one of them")
     if not (options.force or options.dry_run):
         session.console.confirm(
-            f"Instance {args[0]} will be repaired after an interrupted migration. Continue?"
+            f"Instance {full_name(session, args[0])} will be repaired after an interrupted migration. Continue?"
             if options.cleanup
-            else f"Instance {args[0]} will be moved to another node while it runs. Continue?",
+            else f"Instance {full_name(session, args[0])} will be moved to another node while it runs. Continue?",
             "migration can fail and leave the guest stopped; save its work if that matters",
         )
     op = OpInstanceMigrate.from_wire(

@@ -87,6 +87,15 @@ def expand_names(session: Session, what: str, words: Sequence[str]) -> list[str]
     return list(result)
 
 
+def full_name(session: Session, word: str) -> str:
+    """Return the full name of an instance, to be shown before it is asked about.
+
+    Raises UsageError when there is none.
+    """
+    names = expand_names(session, "instance", [word])
+    return names[0] if len(names) == 1 else word
+
+
 def check_group(session: Session, word: str) -> None:
     """Raise UsageError when no node group has this name or uuid."""
     if not _names(session, "group", ["|", ["==", "name", word], ["==", "uuid", word]]):

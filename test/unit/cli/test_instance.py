@@ -181,6 +181,16 @@ def test_wrong_selection_is_told(cluster: Cli, line: str, message: str) -> None:
     assert message in ran.err
 
 
+@pytest.mark.parametrize("command", ["remove", "failover", "migrate"])
+def test_nothing_is_asked_about_an_instance_that_is_not_there(cluster: Cli, command: str) -> None:
+    ran = cluster.run(f"gnt-instance {command} wbe2", stdin="y\n")
+
+    assert ran.code == 1
+    assert "unknown or ambiguous instance wbe2" in ran.err
+    assert "Continue?" not in ran.err + ran.out
+    assert cluster.master.jobs == []
+
+
 def test_reboot_type_and_timeouts_are_passed_on(cli: Cli) -> None:
     cli.run("gnt-instance reboot -t full --shutdown-timeout 7 web1")
 
