@@ -12,6 +12,13 @@ from ganeti.cli.parse import parse
 from test.support.cli import Cli, Ran
 
 
+@pytest.fixture
+def with_web1(cli: Cli) -> Cli:
+    """A cluster that has instance web1."""
+    cli.master.tables["instance"] = [{"name": [0, "web1"]}]
+    return cli
+
+
 def run_on(root: pathlib.Path, line: str) -> Ran:
     root.mkdir(exist_ok=True)
     out, err = io.StringIO(), io.StringIO()
@@ -128,16 +135,16 @@ def test_environment_that_contradicts_itself_is_told(tmp_path: pathlib.Path) -> 
 @pytest.mark.parametrize(
     ("answer", "code"), [("y\n", 0), ("YES\n", 0), ("n\n", 13), ("\n", 13), ("", 13), ("what\n?\ny\n", 0)]
 )
-def test_question_is_answered_with_yes_or_nothing_is_done(cli: Cli, answer: str, code: int) -> None:
-    ran = cli.run("gnt-instance remove web1", stdin=answer)
+def test_question_is_answered_with_yes_or_nothing_is_done(with_web1: Cli, answer: str, code: int) -> None:
+    ran = with_web1.run("gnt-instance remove web1", stdin=answer)
 
     assert ran.code == code
-    assert len(cli.master.jobs) == (1 if code == 0 else 0)
+    assert len(with_web1.master.jobs) == (1 if code == 0 else 0)
     assert "remove instance web1 and all data" in ran.err
 
 
-def test_end_of_the_input_ends_the_line_of_the_question(cli: Cli) -> None:
-    assert cli.run("gnt-instance remove web1", stdin="").err.splitlines()[-2:] == [
+def test_end_of_the_input_ends_the_line_of_the_question(with_web1: Cli) -> None:
+    assert with_web1.run("gnt-instance remove web1", stdin="").err.splitlines()[-2:] == [
         "y/[n]/?: ",
         "gnt-instance remove: nothing done: not confirmed",
     ]
@@ -147,8 +154,8 @@ def test_force_asks_nothing(cli: Cli) -> None:
     assert cli.run("gnt-instance remove -f web1") == (0, "", "")
 
 
-def test_question_mark_explains_what_yes_would_do(cli: Cli) -> None:
-    assert "there is no way back, and no copy is kept" in cli.run("gnt-instance remove web1", stdin="?\nn\n").err
+def test_question_mark_explains_what_yes_would_do(with_web1: Cli) -> None:
+    assert "there is no way back, and no copy is kept" in with_web1.run("gnt-instance remove web1", stdin="?\nn\n").err
 
 
 def test_debug_shows_how_an_error_came_about(cli: Cli) -> None:
