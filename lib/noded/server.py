@@ -92,6 +92,9 @@ def tls_context(server_cert: str, *, key: str | None = None) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
     context.verify_flags |= _NO_CHECK_TIME
+    if not os.path.exists(server_cert):
+        remedy = "gnt-cluster init, or gnt-node add on the master, makes it part of one"
+        raise errors.X509CertError(server_cert, f"not there: this node is part of no cluster; {remedy}")
     try:
         context.load_cert_chain(server_cert, key)
         context.load_verify_locations(server_cert)
