@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+
 from ganeti.bootstrap import daemons
 from ganeti.bootstrap.init import half_changed_key_files, key_files, queue_files, ssconf_files
 from ganeti.paths import Paths
@@ -16,5 +18,11 @@ def finish_destroy(paths: Paths) -> None:
     for daemon in (daemons.RAPI, daemons.CONFD, daemons.MASTERD, daemons.NODED):
         daemons.stop(paths, daemon)
     keys = [*key_files(paths), *half_changed_key_files(paths)]
-    for path in [*keys, paths.config_file, *ssconf_files(paths), *queue_files(paths), paths.watcher_pause]:
+    for path in [*keys, paths.config_file, *ssconf_files(paths), *queue_files(paths), *_watcher_files(paths)]:
         files.remove_file(path, missing_ok=True)
+
+
+def _watcher_files(paths: Paths) -> list[str]:
+    """Return what the watcher wrote, its pause and its memory of each node group among it."""
+    of_groups = glob.glob(f"{glob.escape(paths.data_dir)}/watcher.*")
+    return [*of_groups, paths.instance_status, paths.watcher_daemons]

@@ -267,6 +267,10 @@ def test_a_destroyed_cluster_leaves_logs_and_archived_jobs_only(paths: Paths) ->
         paths.queue_version,
         paths.queue_drain,
         paths.watcher_pause,
+        paths.watcher_state("d5f3a6a8-0b4f-4c5e-9a77-3d3b6b2a9c11"),
+        paths.watcher_instance_status("d5f3a6a8-0b4f-4c5e-9a77-3d3b6b2a9c11"),
+        paths.instance_status,
+        paths.watcher_daemons,
     ]
     for path in kept + gone:
         files.ensure_dir(os.path.dirname(path))
@@ -277,6 +281,7 @@ def test_a_destroyed_cluster_leaves_logs_and_archived_jobs_only(paths: Paths) ->
 
     assert sorted(only_files(paths)) == sorted([paths.archived_job_file(3)])
     assert os.path.exists(paths.log_file("ganeti-noded"))
+    assert not [path for path in gone if os.path.exists(path)]
     assert ssconf.read_all(paths) == {}
 
 
