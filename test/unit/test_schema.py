@@ -72,10 +72,11 @@ json_values = st.recursive(
     st.none() | st.integers() | st.text(max_size=3),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=3), inner),
 )
+whole = st.integers(1 - 2**63, 2**63 - 1)
 boxes = st.builds(
     Box,
     name=st.text(),
-    count=st.integers(),
+    count=whole,
     ratio=st.floats(allow_nan=False, allow_infinity=False),
     flag=st.booleans(),
     colour=st.sampled_from(Colour),
@@ -83,9 +84,9 @@ boxes = st.builds(
     disks=st.lists(disks, max_size=3).map(tuple),
     by_name=st.dictionaries(st.text(), disks, max_size=3),
     tags=st.frozensets(st.text(), max_size=3),
-    pair=st.none() | st.tuples(st.text(), st.integers()),
-    either=st.integers() | st.text(),
-    small=st.integers(max_value=9),
+    pair=st.none() | st.tuples(st.text(), whole),
+    either=whole | st.text(),
+    small=st.integers(1 - 2**63, 9),
 )
 
 

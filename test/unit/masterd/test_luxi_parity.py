@@ -69,10 +69,10 @@ def test_every_unit_is_of_an_opcode_that_can_be_submitted() -> None:
     assert set(UNITS) <= set(OPCODES.values())
 
 
-def test_settings_of_the_cluster_are_those_of_the_specification() -> None:
+def test_settings_of_the_cluster_are_those_of_the_specification_and_one_of_ours() -> None:
     specified = spec("rapi.json")["cluster_info_fields"]
 
-    assert set(cluster_info(make_config())) == {*specified["in_2_7"], *specified["new_in_3"]}
+    assert set(cluster_info(make_config())) == {*specified["in_2_7"], *specified["new_in_3"], "automatic_failover"}
 
 
 def test_settings_of_the_cluster_can_be_sent() -> None:
