@@ -184,7 +184,7 @@ def test_list_is_shaped_by_options(cluster3: Cluster, web: str, options: str, ou
         ("gnt-instance list 'status == running'", 1, "cannot parse filter: expected a text in quotes"),
         ("gnt-instance list --filter 'status =='", 1, "cannot parse filter"),
         ("gnt-instance list-fields name bogus", 14, "unknown field bogus"),
-        ("gnt-instance info", 1, "name instances, or use --all"),
+        ("gnt-instance info", 1, "name the instances, or give --all"),
         ("gnt-instance info nosuch", 1, "'nosuch' is not known"),
         ("gnt-instance list-tags nosuch", 1, "'nosuch' is not known"),
         ("gnt-instance strt x", 1, "unknown command strt (did you mean start?)"),

@@ -252,16 +252,17 @@ def _serial(cluster: Cluster) -> int:
 def test_f36_newest_counts_when_one_candidate_is_behind_and_one_is_silent(
     cluster: Cluster, client: ConfdClient
 ) -> None:
+    stale = _serial(cluster)
+    until(lambda: serial_of(cluster, _address_known(cluster, 2)) == stale, "node2 answers from it")
     cluster.kill(daemons.NODED, "node2")
     cluster.kill(daemons.CONFD, "node3", signal.SIGSTOP)
     try:
-        stale = serial_of(cluster, _address_known(cluster, 2))
         cluster.ok("gnt-cluster", "add-tags", "newest")
         until(lambda: serial_of(cluster, _address_known(cluster, 1)) == _serial(cluster), "the master answers from it")
 
         result = client.ask(RequestType.CONFIG_QUERY, "cluster/tags", coverage=-1, timeout=3)
 
-        assert stale is not None and serial_of(cluster, _address_known(cluster, 2)) == stale < _serial(cluster)
+        assert serial_of(cluster, _address_known(cluster, 2)) == stale < _serial(cluster)
         assert result.reply.answer == ["newest"] and result.reply.serial == _serial(cluster)
         assert result.replied == 2 and result.is_complete
     finally:
