@@ -8,6 +8,7 @@ a bare Python, and writing and reading the same answer as JSON.
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -100,7 +101,8 @@ def _cost(master: int, act: Callable[[], object], rounds: int = ROUNDS) -> Cost:
 
 
 def _own_cpu() -> float:
-    return sum(os.times()[:4])
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def fill(cluster: Cluster, instances: int) -> None:
