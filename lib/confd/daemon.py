@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -25,7 +23,7 @@ from ganeti.confd.responder import Responder
 from ganeti.confd.server import LINGER, Server, drain, listen
 from ganeti.paths import Paths
 from ganeti.utils import log as logs
-from ganeti.utils import option_types, process, watch
+from ganeti.utils import option_types, process, program, watch
 
 log = logging.getLogger(__name__)
 
@@ -157,20 +155,4 @@ def parse_options(argv: Sequence[str]) -> Options:
 def main(argv: Sequence[str]) -> int:
     """Run the program; return its exit code."""
     options = parse_options(argv[1:])
-    try:
-        paths = Paths.from_environ(os.environ)
-        if options.foreground:
-            serve(paths, options, lambda: None)
-            return 0
-        daemon = process.daemonize(paths.log_file(PROGRAM))
-    except (errors.GenericError, OSError) as err:
-        print(f"{PROGRAM}: {process.why_not_started(err)}", file=sys.stderr, flush=True)
-        return 1
-    try:
-        serve(paths, options, daemon.ready)
-    except (errors.GenericError, OSError) as err:
-        log.error("%s", process.why_not_started(err))
-        with contextlib.suppress(OSError):
-            daemon.failed(f"{PROGRAM}: {process.why_not_started(err)}")
-        return 1
-    return 0
+    return program.run(PROGRAM, foreground=options.foreground, serve=lambda paths, ready: serve(paths, options, ready))

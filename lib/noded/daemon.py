@@ -14,10 +14,9 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ganeti import _autoconf, errors
+from ganeti import _autoconf
 from ganeti.clock import SystemClock
 from ganeti.noded import calls
 from ganeti.noded.context import NodeContext
@@ -31,7 +30,7 @@ from ganeti.procedure import table_of
 from ganeti.rpc import procedures
 from ganeti.rpc.transport import DEFAULT_PORT
 from ganeti.utils import log as logs
-from ganeti.utils import net, option_types, process
+from ganeti.utils import net, option_types, process, program
 
 log = logging.getLogger(__name__)
 
@@ -173,20 +172,4 @@ def parse_options(argv: Sequence[str]) -> Options:
 def main(argv: Sequence[str]) -> int:
     """Run the program; return its exit code."""
     options = parse_options(argv[1:])
-    try:
-        paths = Paths.from_environ(os.environ)
-        if options.foreground:
-            serve(paths, options, lambda: None)
-            return 0
-        daemon = process.daemonize(paths.log_file(PROGRAM))
-    except (errors.GenericError, OSError) as err:
-        print(f"{PROGRAM}: {process.why_not_started(err)}", file=sys.stderr, flush=True)
-        return 1
-    try:
-        serve(paths, options, daemon.ready)
-    except (errors.GenericError, OSError) as err:
-        log.error("%s", process.why_not_started(err))
-        with contextlib.suppress(OSError):
-            daemon.failed(f"{PROGRAM}: {process.why_not_started(err)}")
-        return 1
-    return 0
+    return program.run(PROGRAM, foreground=options.foreground, serve=lambda paths, ready: serve(paths, options, ready))
