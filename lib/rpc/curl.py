@@ -164,11 +164,11 @@ class Transfer:
         ):
             handle.setopt(option, value)
 
-    def prepare(self, request: Request, credentials: Credentials, *, alone: bool = False) -> None:
-        """Set the handle up for a request; `alone` on a connection of its own, not kept."""
+    def prepare(self, request: Request, credentials: Credentials, *, fresh: bool = False, keep: bool = True) -> None:
+        """Set the handle up for a request; `fresh`: on a connection of its own, `keep`: which stays open afterwards."""
         handle = self.handle
-        handle.setopt(pycurl.FRESH_CONNECT, alone)
-        handle.setopt(pycurl.FORBID_REUSE, alone)
+        handle.setopt(pycurl.FRESH_CONNECT, fresh)
+        handle.setopt(pycurl.FORBID_REUSE, not keep)
         if credentials is not self._credentials:
             handle.setopt(pycurl.CAINFO_BLOB, credentials.ca)
             handle.setopt(pycurl.SSL_VERIFYPEER, 0 if credentials.pins else 1)
@@ -185,6 +185,10 @@ class Transfer:
         handle.setopt(pycurl.HTTPHEADER, [*request.headers, "Content-Type: application/json", "Expect:", "Accept:"])
         handle.setopt(pycurl.POSTFIELDS, request.body)
         handle.setopt(pycurl.TIMEOUT_MS, max(1, round(request.timeout * 1000)))
+
+    def forget(self) -> None:
+        """Let go of the last request, which may be large; called between transfers."""
+        self.handle.setopt(pycurl.POSTFIELDS, b"")
 
     def connected(self) -> None:
         """Tell, once, that no connection is being set up any more."""

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 CALLS_PER_NODE = 16
 WAITS_PER_NODE = 256
 HANDSHAKES = 16
+KEPT_PER_NODE = 3
+"""Connections to a node that stay open without use: TLS state takes 180 KiB for each."""
 CONNECTIONS = 8192
 """Connections kept open at most, all nodes together."""
 
@@ -65,8 +67,10 @@ class _Peer:
     def __init__(self) -> None:
         self.calls = _Turns(CALLS_PER_NODE)
         self.waits = _Turns(WAITS_PER_NODE)
-        self.transfers: list[Transfer] = []
+        self._transfers: list[Transfer] = []
         self._idle = 0
+        #: transfers under way whose connections will be kept
+        self._keeping = 0
         self._last_used = 0.0
         #: descriptors of connections that were kept when last used
         self._kept: set[int] = set()
@@ -90,12 +94,37 @@ class _Peer:
         self._idle -= 1
         return True
 
-    def keep(self, now: float, connection: int) -> None:
-        """Note that a connection stays open, for now without use."""
-        if connection != -1:
+    def begin(self, now: float) -> tuple[bool, bool]:
+        """Tell of a transfer that begins whether it needs a connection of its own, and whether that is kept."""
+        fresh = self.is_blind(now)
+        keep = not fresh and self._idle + self._keeping < KEPT_PER_NODE
+        self._keeping += keep
+        return fresh, keep
+
+    def end(self, now: float, connection: int, kept: bool) -> None:
+        """Note the end of a transfer; its connection (-1: it is closed) may stay open, for now without use."""
+        self._keeping -= kept
+        if kept and connection != -1:
             self._idle += 1
             self._kept.add(connection)
-        self._last_used = now
+            self._last_used = now
+
+    def take_transfer(self) -> Transfer | None:
+        """Return a transfer that was used before, if one is left."""
+        return self._transfers.pop() if self._transfers else None
+
+    def give_back(self, transfer: Transfer) -> None:
+        """Keep a transfer for the next who needs one, or end it when there are enough."""
+        if len(self._transfers) < KEPT_PER_NODE:
+            transfer.forget()
+            self._transfers.append(transfer)
+        else:
+            transfer.handle.close()
+
+    def close(self) -> None:
+        """End the transfers that are left."""
+        for transfer in self._transfers:
+            transfer.handle.close()
 
 
 class CurlEngine:
@@ -144,16 +173,15 @@ class CurlEngine:
         self, endpoint: Endpoint, peer: _Peer, request: Request, handshakes: _Turns | None
     ) -> Response | Loss:
         """Run one transfer; gives the handshake turn back once the connection stands."""
-        transfer = peer.transfers.pop() if peer.transfers else None
+        transfer: Transfer | None = None
         handle: pycurl.Curl | None = None
         loop = asyncio.get_running_loop()
+        connection = -1
+        fresh, keep = peer.begin(loop.time())
         try:
-            if transfer is None:
-                transfer = Transfer(endpoint, self._connect_timeout, self._answer_limit)
+            transfer = peer.take_transfer() or Transfer(endpoint, self._connect_timeout, self._answer_limit)
             try:
-                now = loop.time()
-                alone = peer.is_blind(now)
-                transfer.prepare(request, self._credential_files.load(), alone=alone)
+                transfer.prepare(request, self._credential_files.load(), fresh=fresh, keep=keep)
             except errors.X509CertError as err:
                 return Loss(Phase.REFUSED, str(err), False)
             if handshakes is not None:
@@ -165,18 +193,19 @@ class CurlEngine:
             self._transfers[handle] = transfer
             self._multi.add_handle(handle)
             result = await done
-            if isinstance(result, Response) and not alone:
-                peer.keep(loop.time(), transfer.connection)
+            if isinstance(result, Response):
+                connection = transfer.connection
             return result
         finally:
             if handshakes is not None:
                 handshakes.give()
+            peer.end(loop.time(), connection, keep)
             if transfer is not None:
                 transfer.connected()
                 if handle is not None and self._running.pop(handle, None) is not None:
                     del self._transfers[handle]
                     self._multi.remove_handle(handle)
-                peer.transfers.append(transfer)
+                peer.give_back(transfer)
 
     async def close(self) -> None:
         """End what runs, as lost, and close all connections."""
@@ -189,8 +218,7 @@ class CurlEngine:
             self._timer.cancel()
             self._timer = None
         for peer in self._peers.values():
-            for transfer in peer.transfers:
-                transfer.handle.close()
+            peer.close()
         self._peers.clear()
         self._multi.close()
         for fd in list(self._watched):

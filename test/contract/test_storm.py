@@ -6,10 +6,12 @@ import asyncio
 import pathlib
 from typing import Any
 
+import psutil
+
 from ganeti.clock import SystemClock
 from ganeti.model.scalars import NodeName
 from ganeti.rpc.client import Address, NodeRpc
-from ganeti.rpc.curl_engine import HANDSHAKES, CurlEngine
+from ganeti.rpc.curl_engine import HANDSHAKES, KEPT_PER_NODE, CurlEngine
 from ganeti.rpc.result import NodeResult
 from test.support import node_calls as p
 from test.support.node_daemon import DaemonProcess, credentials, make_node
@@ -58,3 +60,31 @@ def test_f18_only_so_many_connections_are_being_set_up_at_a_time(tmp_path: pathl
 
     assert len(answers) == len(NODES) and not any(answer.ok for answer in answers.values())
     assert 1 < most <= HANDSHAKES
+
+
+def test_burst_of_calls_leaves_few_connections_open(tmp_path: pathlib.Path) -> None:
+    with DaemonProcess(make_node(str(tmp_path)), "127.0.0.1") as daemon:
+        address = Address(NodeName("node1.example.com"), "127.0.0.1")
+
+        async def scenario() -> tuple[list[NodeResult[Any]], int]:
+            rpc = NodeRpc(CurlEngine(credentials(daemon.paths)), SystemClock(), CLUSTER, port=daemon.endpoint.port)
+            try:
+                for _ in range(3):
+                    answers = await asyncio.gather(*(rpc.call(address, p.echo_inline, n) for n in range(40)))
+                return answers, len(connections_to(daemon.endpoint.port))
+            finally:
+                await rpc.close()
+
+        answers, left = asyncio.run(scenario())
+
+    assert [answer.value for answer in answers] == list(range(40))
+    assert 1 <= left <= KEPT_PER_NODE
+
+
+def connections_to(port: int) -> list[object]:
+    """Return the connections of this process to a port."""
+    return [
+        found
+        for found in psutil.Process().net_connections("tcp")
+        if found.raddr and found.raddr.port == port and found.status == psutil.CONN_ESTABLISHED
+    ]
