@@ -139,7 +139,7 @@ class OwnedDisk(files.Disk):
     def __init__(self, owners: Owners) -> None:
         self._owners = owners
 
-    def _write_beside(self, path: str, data: bytes | str, mode: int, uid: int, gid: int) -> tuple[int, str, str]:
+    def _write_beside(self, path: str, data: files.Content, mode: int, uid: int, gid: int) -> tuple[int, str, str]:
         if uid == gid == UNCHANGED:
             uid, gid = self._owners.of(path)
         return super()._write_beside(path, data, mode, uid, gid)

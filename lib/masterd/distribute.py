@@ -28,7 +28,7 @@ from ganeti.rpc.client import NodeRpc
 from ganeti.rpc.result import NodeResult
 from ganeti.utils.digest import short_digest
 from ganeti.utils.numbers import besides
-from ganeti.utils.pieces import checksum, pieces_of
+from ganeti.utils.pieces import Text, pieces_of
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +61,7 @@ class WholeQueue(Protocol):
 
 class _ConfigText(NamedTuple):
     serial: int
-    data: bytes
-    parts: Sequence[bytes]
+    text: Text
 
 
 class Distribution:
@@ -102,13 +101,13 @@ class Distribution:
 
     # --- for the config store ---------------------------------------------------------
 
-    async def config(self, data: bytes, serial: int, candidates: Sequence[Node], parts: Sequence[bytes] = ()) -> None:
+    async def config(self, text: Text, serial: int, candidates: Sequence[Node], *, whole: bool = False) -> None:
         """Ship a configuration to the candidates; who does not get it is behind.
 
-        Those that have the last one are sent which of its `parts` are new.
+        Those that have the last one are sent which of its parts are new, unless `whole`.
         """
-        before, self._config = self._config, _ConfigText(serial, data, parts)
-        await self._send_config(self._up_to_date("config", candidates), before if parts else None)
+        before, self._config = self._config, _ConfigText(serial, text)
+        await self._send_config(self._up_to_date("config", candidates), None if whole else before)
         await self._tell_behind()
         await self._fence.pass_through()
 
@@ -275,7 +274,7 @@ class Distribution:
         with self._sending("config", self._without_me(nodes)) as free:
             while free and self._config is not None:
                 newest = self._config
-                knowing, others = _divided(free, self._config_there, before if before and before.parts else None)
+                knowing, others = _divided(free, self._config_there, before)
                 edited, uploaded = await asyncio.gather(
                     self._edit_config(knowing, newest, before),
                     self._upload_config(others, newest),
@@ -293,15 +292,15 @@ class Distribution:
         if not nodes:
             return {}
         name = self._paths.virtualize(self._paths.config_file)
-        return await self._rpc.call_many(nodes, p.upload_file_single, name, newest.data.decode(), CONFIG_MODE)
+        return await self._rpc.call_many(nodes, p.upload_file_single, name, newest.text.whole().decode(), CONFIG_MODE)
 
     async def _edit_config(
         self, nodes: Sequence[Node], newest: _ConfigText, before: _ConfigText | None
     ) -> dict[NodeName, NodeResult[bool]]:
         if not nodes or before is None:
             return {}
-        name, pieces = self._paths.virtualize(self._paths.config_file), pieces_of(before.parts, newest.parts)
-        return await self._rpc.call_many(nodes, p.edit_file_single, name, pieces, checksum(newest.data), CONFIG_MODE)
+        name, pieces = self._paths.virtualize(self._paths.config_file), pieces_of(before.text.parts, newest.text.parts)
+        return await self._rpc.call_many(nodes, p.edit_file_single, name, pieces, newest.text.checksum, CONFIG_MODE)
 
     async def _send_ssconf(self, nodes: Sequence[Node], before: Mapping[str, str] | None = None) -> None:
         """Bring nodes to the newest values; who has those `before` is sent what is new."""

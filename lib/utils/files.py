@@ -11,9 +11,11 @@ Errors are OSError, as from the system.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import stat
 import threading
@@ -25,6 +27,9 @@ from ganeti import errors
 
 T = TypeVar("T")
 
+Content = bytes | str | Sequence[bytes | memoryview]
+"""What is to be in a file: bytes, text, or bytes in parts."""
+
 TEMPORARY_PREFIX = ".new-"
 READ_LIMIT = 256 * 1024 * 1024
 
@@ -32,6 +37,8 @@ READ_LIMIT = 256 * 1024 * 1024
 _PARALLEL_SYNCS = 4
 _ZEROS = bytes(1024 * 1024)
 _LOCK_POLL_SECONDS = 0.02
+#: buffers the system takes in one call
+_PARTS_AT_ONCE = os.sysconf("SC_IOV_MAX")
 
 
 #: what tells one state of a file from another; None while there is no file
@@ -49,10 +56,14 @@ class Disk:
     def _open_existing(self, path: str) -> int:
         return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
 
-    def _write(self, fd: int, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
+    def _write(self, fd: int, parts: Sequence[bytes | memoryview]) -> None:
+        left = collections.deque(memoryview(part) for part in parts if part)
+        while left:
+            written = os.writev(fd, list(itertools.islice(left, _PARTS_AT_ONCE)))
+            while left and written >= len(left[0]):
+                written -= len(left.popleft())
+            if written:
+                left[0] = left[0][written:]
 
     def _set_owner(self, fd: int, uid: int, gid: int) -> None:
         os.fchown(fd, uid, gid)
@@ -100,14 +111,14 @@ class Disk:
     # --- writing -------------------------------------------------------------------------
 
     def write_file(
-        self, path: str, data: bytes | str, *, mode: int = 0o600, uid: int = -1, gid: int = -1, durable: bool = True
+        self, path: str, data: Content, *, mode: int = 0o600, uid: int = -1, gid: int = -1, durable: bool = True
     ) -> None:
         """Replace a file by `data`, whole or not at all; after a crash too if `durable`."""
         self.write_files([(path, data)], mode=mode, uid=uid, gid=gid, durable=durable)
 
     def write_files(
         self,
-        files: Iterable[tuple[str, bytes | str]],
+        files: Iterable[tuple[str, Content]],
         mode: int = 0o600,
         *,
         uid: int = -1,
@@ -141,7 +152,7 @@ class Disk:
         if durable:
             self._sync_dirs(path for _, _, path in opened)
 
-    def _write_beside(self, path: str, data: bytes | str, mode: int, uid: int, gid: int) -> tuple[int, str, str]:
+    def _write_beside(self, path: str, data: Content, mode: int, uid: int, gid: int) -> tuple[int, str, str]:
         # Readable for the owner alone until it has its owner: a secret must not show meanwhile.
         birth = mode & 0o600
         temporary = os.path.join(os.path.dirname(path), TEMPORARY_PREFIX + os.urandom(8).hex())
@@ -151,7 +162,7 @@ class Disk:
                 self._set_owner(fd, uid, gid)
             if mode != birth:
                 self._set_mode(fd, mode)
-            self._write(fd, data.encode() if isinstance(data, str) else data)
+            self._write(fd, _parts_of(data))
         except OSError:
             self._close(fd)
             self._unlink(temporary)
@@ -242,6 +253,12 @@ class Disk:
                         self._unlink(path)
                         removed.append(path)
         return removed
+
+
+def _parts_of(data: Content) -> Sequence[bytes | memoryview]:
+    if isinstance(data, str):
+        return (data.encode(),)
+    return (data,) if isinstance(data, bytes) else data
 
 
 def _in_parallel(act: Callable[[T], None], items: Sequence[T]) -> None:

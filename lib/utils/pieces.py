@@ -6,9 +6,30 @@ A piece is (start, length, text): so many bytes of the earlier text, then some o
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 Piece = tuple[int, int, str]
+
+
+class Text:
+    """A text in parts; parts that are in an earlier text too are the same objects there."""
+
+    __slots__ = ("_checksum", "parts")
+
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        self.parts = parts
+        self._checksum: int | None = None
+
+    def whole(self) -> bytes:
+        """Return the text in one piece."""
+        return b"".join(self.parts)
+
+    @property
+    def checksum(self) -> int:
+        """See `checksum`; made when it is first asked for."""
+        if self._checksum is None:
+            self._checksum = checksum(self.parts)
+        return self._checksum
 
 
 def pieces_of(old: Sequence[bytes], new: Sequence[bytes]) -> list[Piece]:
@@ -37,12 +58,15 @@ def pieces_of(old: Sequence[bytes], new: Sequence[bytes]) -> list[Piece]:
     return [(start, length, b"".join(own).decode()) for start, length, own in pieces]
 
 
-def put_together(old: bytes, pieces: Sequence[Piece]) -> bytes:
-    """Return the text that pieces make of an earlier one."""
+def put_together(old: bytes, pieces: Sequence[Piece]) -> list[bytes | memoryview]:
+    """Return the text that pieces make of an earlier one, in parts."""
     view = memoryview(old)
-    return b"".join(part for start, length, own in pieces for part in (view[start : start + length], own.encode()))
+    return [part for start, length, own in pieces for part in (view[start : start + length], own.encode())]
 
 
-def checksum(text: bytes) -> int:
-    """Return what tells apart a text from one put together of another's pieces."""
-    return zlib.crc32(text)
+def checksum(parts: Iterable[bytes | memoryview]) -> int:
+    """Return what tells apart a text, given in parts, from one put together of another's pieces."""
+    total = 0
+    for part in parts:
+        total = zlib.crc32(part, total)
+    return total

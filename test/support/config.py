@@ -16,6 +16,7 @@ from ganeti.model.objects.instance import Instance
 from ganeti.model.objects.nic import NIC
 from ganeti.model.objects.node import Node
 from ganeti.utils.files import Disk as FileDisk
+from ganeti.utils.pieces import Text
 from test.support.clock import ManualClock
 
 T = TypeVar("T")
@@ -120,11 +121,11 @@ class Recorder:
         self.ssconfs: list[tuple[Mapping[str, str], list[str]]] = []
         self.fails = False
 
-    async def config(self, data: bytes, serial: int, candidates: Sequence[Node], parts: Sequence[bytes] = ()) -> None:
+    async def config(self, text: Text, serial: int, candidates: Sequence[Node], *, whole: bool = False) -> None:
         await asyncio.sleep(0)
         if self.fails:
             raise OSError("no route")
-        self.configs.append((data, serial, [node.name for node in candidates]))
+        self.configs.append((text.whole(), serial, [node.name for node in candidates]))
 
     async def ssconf(self, values: Mapping[str, str], nodes: Sequence[Node]) -> None:
         self.ssconfs.append((values, [node.name for node in nodes]))
@@ -147,7 +148,7 @@ def make_store(path: str, config: Config | None = None, *, disk: FileDisk | None
         run_blocking=more.pop("run_blocking", run_here),
         **more,
     )
-    FileDisk().write_file(path, store._data)
+    FileDisk().write_file(path, store._text.parts)
     return store
 
 

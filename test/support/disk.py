@@ -111,15 +111,16 @@ class FaultyDisk(Disk):
         self._open[fd] = path
         return fd
 
-    def _write(self, fd: int, data: bytes) -> None:
+    def _write(self, fd: int, parts: Sequence[bytes | memoryview]) -> None:
         path = self._open.get(fd, "")
         self._unsynced[os.fstat(fd).st_ino] = path
         try:
             self._step("write", path)
         except OSError:
-            super()._write(fd, data[: len(data) // 2])
+            data = b"".join(parts)
+            super()._write(fd, [data[: len(data) // 2]])
             raise
-        super()._write(fd, data)
+        super()._write(fd, parts)
 
     def _set_size(self, fd: int, size: int, allocate: bool) -> None:
         self._step("size", self._open.get(fd, ""))

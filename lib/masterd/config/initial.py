@@ -103,7 +103,7 @@ def initial_config(
 
 def config_text(config: Config) -> bytes:
     """Return the text of `config.data`."""
-    return ConfigText().render_all(config)
+    return ConfigText().render_all(config).whole()
 
 
 def _filled(cluster: Cluster) -> Cluster:

@@ -32,6 +32,7 @@ from ganeti.model.scalars import InstanceName, JobId, Timestamp, Uuid
 from ganeti.paths import Paths
 from ganeti.utils import files
 from ganeti.utils.files import Disk
+from ganeti.utils.pieces import Text
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +53,10 @@ class Distributor(Protocol):
     as behind and catches it up.
     """
 
-    async def config(self, data: bytes, serial: int, candidates: Sequence[Node], parts: Sequence[bytes] = ()) -> None:
+    async def config(self, text: Text, serial: int, candidates: Sequence[Node], *, whole: bool = False) -> None:
         """Ship the text of the configuration to the master candidates.
 
-        `parts` are what the text consists of, of which those that did not change since
-        the last time are the same objects; without it everybody is to have all of it.
+        What did not change since the last one need not be sent, unless `whole`.
         """
 
     async def ssconf(self, values: Mapping[str, str], nodes: Sequence[Node]) -> None:
@@ -86,8 +86,8 @@ class ConfigStore:
         self._durable = config
         self._head = config
         self._serial = config.serial_no
-        self._text = ConfigText(dump)
-        self._data = self._text.render_all(config)
+        self._texts = ConfigText(dump)
+        self._text = self._texts.render_all(config)
         self._touched = merged()
         self._ssconf = SsconfValues()
         self._ssconf_sent = self._ssconf.of(config)
@@ -183,7 +183,7 @@ class ConfigStore:
     async def redistribute(self) -> None:
         """Ship configuration and ssconf values to all nodes, though nothing changed."""
         async with self._shipping:
-            await self._ship(self._durable, self._data, everything=True)
+            await self._ship(self._durable, self._text, everything=True)
 
     async def close(self) -> None:
         """Wait until all changes are written."""
@@ -239,17 +239,17 @@ class ConfigStore:
         while self._head is not self._durable or self._waiting:
             config, touched, waiting = self._head, self._touched, self._waiting
             self._touched, self._waiting = merged(), []
-            data = b""
+            text: Text | None = None
             try:
-                data = self._text.render(config, touched)
-                await self._run_blocking(self._writing(data))
+                text = self._texts.render(config, touched)
+                await asyncio.gather(self._run_blocking(self._writing(text)), _sum_up(text))
             except Exception as err:
                 if not isinstance(err, OSError):
                     log.exception("cannot write the configuration %s", self._path)
                 self._touched = merged(self._touched, touched)
                 self._fall_back(waiting, err)
-                if waiting:
-                    self._put_back(data)
+                if waiting and text:
+                    self._put_back(text)
                 continue
             except BaseException:
                 # The daemon ends here; nobody shall wait for ever.
@@ -257,15 +257,15 @@ class ConfigStore:
                     outcome.cancel()
                 raise
             async with self._shipping:
-                await self._ship(config, data)
-                before, self._durable, self._data = self._durable, config, data
+                await self._ship(config, text)
+                before, self._durable, self._text = self._durable, config, text
             for outcome in waiting:
                 if not outcome.done():
                     outcome.set_result(config)
             self._watch(before, config, touched)
 
-    def _writing(self, data: bytes) -> Callable[[], None]:
-        return lambda: self._disk.write_file(self._path, data, mode=CONFIG_MODE)
+    def _writing(self, text: Text) -> Callable[[], None]:
+        return lambda: self._disk.write_file(self._path, text.parts, mode=CONFIG_MODE)
 
     def _fall_back(self, waiting: Sequence[asyncio.Future[Config]], err: Exception) -> None:
         """Undo every change that is not durable: later ones were made on top of the one that failed."""
@@ -283,10 +283,10 @@ class ConfigStore:
                     )
                 )
 
-    def _put_back(self, failed: bytes) -> None:
+    def _put_back(self, failed: Text) -> None:
         """Have the file replaced if it holds what was undone: it was renamed and not synced."""
         try:
-            holds = files.read_file(self._path) == failed
+            holds = files.read_file(self._path) == failed.whole()
         except OSError:
             holds = False
         if holds:
@@ -296,12 +296,11 @@ class ConfigStore:
         self._serial += 1
         return Config(config.head._replace(serial_no=self._serial), config.contents, config.index)
 
-    async def _ship(self, config: Config, data: bytes, *, everything: bool = False) -> None:
+    async def _ship(self, config: Config, text: Text, *, everything: bool = False) -> None:
         if self._distributor is None:
             return
         values = self._ssconf.of(config)
-        parts = () if everything else self._text.parts
-        ways = [self._distributor.config(data, config.serial_no, config.candidates(), parts)]
+        ways = [self._distributor.config(text, config.serial_no, config.candidates(), whole=everything)]
         if everything or changed_keys(self._ssconf_sent, values):
             ways.append(self._distributor.ssconf(values, config.online_nodes()))
         for outcome in await asyncio.gather(*ways, return_exceptions=True):
@@ -309,3 +308,8 @@ class ConfigStore:
                 # It is durable here: what other nodes miss is caught up later.
                 log.error("cannot distribute configuration %s", config.serial_no, exc_info=outcome)
         self._ssconf_sent = values
+
+
+async def _sum_up(text: Text) -> None:
+    """Have the checksum that candidates are sent made, while the disk is waited for."""
+    _ = text.checksum

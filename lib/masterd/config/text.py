@@ -7,7 +7,7 @@ and not some ten thousand pieces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 
 from ganeti.masterd.config.snapshot import SECTIONS, Config
@@ -16,6 +16,7 @@ from ganeti.model.objects.base import ConfigObject
 from ganeti.model.objects.cluster import Cluster
 from ganeti.model.scalars import Uuid
 from ganeti.utils import json
+from ganeti.utils.pieces import Text
 
 BUCKET_SIZE = 64
 
@@ -41,10 +42,8 @@ class ConfigText:
         self._dump = dump
         self._sections = {name: _SectionText(dump) for name in SECTIONS}
         self._cluster: tuple[Cluster, bytes] | None = None
-        #: the text last returned, in parts; what did not change is the same object each time
-        self.parts: Sequence[bytes] = ()
 
-    def render(self, config: Config, touched: Touched) -> bytes:
+    def render(self, config: Config, touched: Touched) -> Text:
         """Return the text of a configuration that differs from the last one in the records touched."""
         parts = [b'{"version":%d,"cluster":' % versions.CONFIG, self._cluster_text(config.cluster)]
         for name in SECTIONS:
@@ -54,10 +53,9 @@ class ConfigText:
                 section.put(uuid, records.get(uuid))
             parts += [b',"%s":{' % name.encode(), *section.texts(), b"}"]
         head = {"serial_no": config.serial_no, "ctime": config.ctime, "mtime": config.mtime, **config.head.extra}
-        self.parts = [*parts, b",", json.dumps_bytes(head)[1:], b"\n"]
-        return b"".join(self.parts)
+        return Text([*parts, b",", json.dumps_bytes(head)[1:], b"\n"])
 
-    def render_all(self, config: Config) -> bytes:
+    def render_all(self, config: Config) -> Text:
         """Return the text of any configuration; serialises every record."""
         sections = {name: _SectionText(self._dump) for name in SECTIONS}
         self._sections = sections

@@ -54,12 +54,12 @@ class Uploads:
         """Write one of the allowed files by what differs; false if it is not the one the sender takes it for."""
         path = self._allowed_path(file_name, mode)
         try:
-            data = put_together(files.read_file(path, _SIZE_LIMIT), pieces)
+            parts = put_together(files.read_file(path, _SIZE_LIMIT), pieces)
         except OSError:
             return False
-        if digest_of(data) != checksum:
+        if digest_of(parts) != checksum:
             return False
-        self._write(path, data, mode)
+        self._write(path, parts, mode)
         return True
 
     def write_ssconf_files(self, values: Mapping[str, str]) -> None:
@@ -77,7 +77,7 @@ class Uploads:
             raise errors.ParameterError(f"cannot upload {file_name}: mode {mode:o} is more than permissions")
         return path
 
-    def _write(self, path: str, data: bytes, mode: int, uid: int = -1, gid: int = -1) -> None:
+    def _write(self, path: str, data: files.Content, mode: int, uid: int = -1, gid: int = -1) -> None:
         try:
             files.ensure_dir(os.path.dirname(path), 0o755)
             self._node.disk.write_file(path, data, mode=mode, uid=uid, gid=gid)

@@ -13,6 +13,7 @@ from ganeti.procedure import Procedure
 from ganeti.rpc import procedures as p
 from ganeti.rpc.result import Failure, NodeResult, Phase
 from ganeti.utils import files
+from ganeti.utils.pieces import Text
 from test.support import config as build
 from test.support.clock import ManualClock
 from test.support.node import make_node
@@ -155,8 +156,8 @@ def test_a_change_of_the_configuration_waits_for_no_candidate_that_is_behind(pat
 
     async def story() -> None:
         line.fails = True
-        await distribution.config(b"one", 1, [node])
-        await distribution.config(b"two", 2, [node])
+        await distribution.config(Text([b"one"]), 1, [node])
+        await distribution.config(Text([b"two"]), 2, [node])
         assert (line.sent, distribution.behind) == (["one"], {node.name: {"config"}})
         line.fails = False
         await distribution.catch_up()
@@ -173,10 +174,10 @@ def test_an_older_configuration_that_arrives_late_leaves_nobody_with_it(paths):
 
     async def story() -> None:
         line.open.clear()
-        late = asyncio.ensure_future(distribution.config(b"one", 1, [node]))
+        late = asyncio.ensure_future(distribution.config(Text([b"one"]), 1, [node]))
         while not line.sent:
             await asyncio.sleep(0)
-        await distribution.config(b"two", 2, [node])  # not sent: it could overtake the first
+        await distribution.config(Text([b"two"]), 2, [node])  # not sent: it could overtake the first
         line.open.set()
         assert (line.sent, distribution.behind) == (["one"], {node.name: {"config"}})
         await late
@@ -264,7 +265,7 @@ def test_a_candidate_is_sent_what_is_new_and_all_of_it_when_it_has_something_els
             if serial == 2:
                 files.write_file(path, b"what somebody else wrote")
             parts[1] = part
-            await distribution.config(b"".join(parts), serial, [node], tuple(parts))
+            await distribution.config(Text(tuple(parts)), serial, [node])
             texts.append(files.read_file(path))
 
     asyncio.run(story())

@@ -356,8 +356,8 @@ def test_redistribution_ships_everything(path):
 
 def test_redistribution_during_a_change_does_not_ship_what_is_older_than_the_change(path):
     class Slow(Recorder):
-        async def config(self, data, serial, candidates, parts=()):
-            await super().config(data, serial, candidates, parts)
+        async def config(self, text, serial, candidates, *, whole=False):
+            await super().config(text, serial, candidates, whole=whole)
             for _ in range(10):  # time enough for whoever else wants to ship
                 await asyncio.sleep(0)
 

@@ -18,10 +18,10 @@ class FillingDisk(FaultyDisk):
     full = False
     too_large = 1 << 30
 
-    def _write(self, fd, data):
-        if self.full or len(data) > self.too_large:
+    def _write(self, fd, parts):
+        if self.full or sum(map(len, parts)) > self.too_large:
             raise OSError(errno.ENOSPC, "No space left on device")
-        super()._write(fd, data)
+        super()._write(fd, parts)
 
 
 @pytest.fixture

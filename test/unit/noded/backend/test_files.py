@@ -247,7 +247,7 @@ def test_a_file_is_edited_only_when_it_is_the_one_the_sender_takes_it_for(node: 
     name = node.paths.virtualize(path)
     files.ensure_dir(node.paths.data_dir)
     files.write_file(path, "the old text")
-    pieces, result = [(0, 4, "new"), (7, 5, "!")], checksum(b"the new text!")
+    pieces, result = [(0, 4, "new"), (7, 5, "!")], checksum([b"the new text!"])
 
     assert uploads.edit_file_single(name, pieces, result, 0o640)
     assert files.read_text(path) == "the new text!"
@@ -261,7 +261,7 @@ def test_a_file_is_edited_only_when_it_is_the_one_the_sender_takes_it_for(node: 
 def test_a_file_that_is_not_there_cannot_be_edited(node: VirtualNode) -> None:
     name = node.paths.virtualize(node.paths.config_file)
 
-    assert not Uploads(node).edit_file_single(name, [(0, 0, "text")], checksum(b"text"), 0o640)
+    assert not Uploads(node).edit_file_single(name, [(0, 0, "text")], checksum([b"text"]), 0o640)
 
 
 def test_a_file_is_taken_when_a_list_that_came_before_names_it_and_not_otherwise(node: VirtualNode) -> None:
