@@ -170,6 +170,26 @@ PROGRAM = Program(
             ),
         ),
         Command(
+            "activate-disks",
+            "ganeti.cli.instance.disks:activate",
+            "Make the disks of an instance usable on its nodes, and show where they are.",
+            "gnt-instance activate-disks web1",
+            detail="Each line names the node, the disk and its path there. Disks of an instance that runs are in use"
+            " already; activating them again does no harm, and is needed after a reboot of its secondary node.",
+            args=("instance 1..1",),
+            options=("ignore-size", "wait-for-sync", "submit", "print-jobid", "priority"),
+        ),
+        Command(
+            "deactivate-disks",
+            "ganeti.cli.instance.disks:deactivate",
+            "Take the disks of a stopped instance out of use on its nodes.",
+            "gnt-instance deactivate-disks web1",
+            detail="With --force it is not looked whether the instance runs; a guest whose disks are taken away loses"
+            " what it has not written.",
+            args=("instance 1..1",),
+            options=("force", *JOB),
+        ),
+        Command(
             "console",
             "ganeti.cli.instance.console:console",
             "Connect to the console of an instance, or tell how to.",

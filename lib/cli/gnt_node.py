@@ -62,6 +62,15 @@ PROGRAM = Program(
             ),
         ),
         Command(
+            "powercycle",
+            "ganeti.cli.node.power:powercycle",
+            "Reset a node at once, as its power button does.",
+            "gnt-node powercycle node3",
+            detail="Nothing on the node is shut down before; instances on it are gone until the watcher starts them.",
+            args=("node 1..1",),
+            options=("force", "yes", *JOB),
+        ),
+        Command(
             "remove",
             "ganeti.cli.node.modify:remove",
             "Remove a node that no instance uses any more.",

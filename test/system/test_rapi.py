@@ -109,6 +109,18 @@ def test_a_job_waits_for_another_one_that_the_body_names(remote: Remote, instanc
     assert remote.ended(first)["status"] == remote.ended(second)["status"] == "success"
 
 
+def test_disks_of_a_stopped_instance_are_taken_into_and_out_of_use(remote: Remote, cluster3: Cluster) -> None:
+    remote.done("POST", "/2/instances", {**CREATION, "start": False})
+
+    activated = remote.done("PUT", "/2/instances/instance1/activate-disks?ignore_size=1")
+    deactivated = remote.done("PUT", "/2/instances/instance1/deactivate-disks")
+
+    ((where, name, path),) = activated["opresult"][0]
+    assert (where, name, os.path.dirname(path)[-10:]) == ("node2", "disk/0", "/instance1")
+    assert deactivated["opresult"] == [None]
+    remove_all(cluster3)
+
+
 def test_reasons_of_clients_are_in_the_trail(remote: Remote, instance1: str) -> None:
     job = remote.done("PUT", f"/2/instances/{instance1}/shutdown?reason=maintenance")
 

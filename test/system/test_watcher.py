@@ -12,7 +12,7 @@ from ganeti.bootstrap import daemons
 from ganeti.luxi import methods
 from ganeti.utils import files, json, process
 from test.support import invariants
-from test.support.admin import add_diskless, job_status, of_instance, remove_all, submitted
+from test.support.admin import SMALL, add_diskless, job_status, of_instance, of_node, remove_all, submitted
 from test.support.cluster import Cluster, running_cluster
 from test.support.polling import until
 
@@ -116,6 +116,47 @@ def test_f21_an_instance_that_cannot_start_is_tried_a_few_times_and_told_once(cl
     assert logs[5].count("\n") == 1
     assert "was started 5 times and is down again" in logs[5]
     assert logs[6:] == ["", ""]
+
+
+def mirror(cluster: Cluster, name: str, second: str) -> None:
+    """Have the disks of an instance lie on a second node, too: no storage there is mirrors any by itself."""
+    path = cluster.paths(1).config_file
+    cluster.kill_master(signal.SIGTERM)
+    config = json.loads(files.read_file(path))
+    (instance,) = [i for i in config["instances"].values() if i["name"] == name]
+    (other,) = [uuid for uuid, node in config["nodes"].items() if node["name"].startswith(second)]
+    for disk in instance["disks"]:
+        config["disks"][disk]["nodes"].append(other)
+    files.write_file(path, json.dumps(config), mode=0o640)
+    cluster.start(daemons.MASTERD, 1)
+
+
+def assembled(cluster: Cluster, node: str) -> list[str]:
+    """Return what a node knows of its assembled disks."""
+    cache = cluster.paths(node).bdev_cache_dir
+    return [files.read_text(os.path.join(cache, name)).strip() for name in os.listdir(cache)]
+
+
+def test_disks_are_activated_after_a_reboot_of_the_secondary_node(cluster: Cluster) -> None:
+    options = ["-t", "sharedfile", "-s", "8m", "-o", "noop", "-n", "node1", *SMALL]
+    cluster.ok("gnt-instance", "add", *options, "instance1")
+    mirror(cluster, "instance1", "node2")
+    watch(cluster)
+    assert of_instance(cluster, "instance1", "snodes", "status") == ["node2", "running"]
+    assert assembled(cluster, "node2") == ["instance1 secondary disk/0"]
+    boot = of_node(cluster, "node2", "bootid")
+    cluster.ok("gnt-node", "powercycle", "--yes", "node2")
+    assert of_node(cluster, "node2", "bootid") != boot
+    assert assembled(cluster, "node2") == []
+
+    log = watch(cluster)
+
+    assert "activated the disks of instance1" in log
+    assert assembled(cluster, "node2") == ["instance1 secondary disk/0"]
+    assert assembled(cluster, "node1") == ["instance1 primary disk/0"]
+    assert watch(cluster) == ""
+    remove_all(cluster)
+    invariants.check(cluster)
 
 
 @pytest.mark.parametrize(

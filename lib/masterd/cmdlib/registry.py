@@ -24,8 +24,10 @@ from ganeti.masterd.cmdlib.group.units import (
     LUGroupSetParams,
 )
 from ganeti.masterd.cmdlib.group.verify_disks import LUGroupVerifyDisks
+from ganeti.masterd.cmdlib.instance.activate_disks import LUInstanceActivateDisks
 from ganeti.masterd.cmdlib.instance.console import LUInstanceConsole
 from ganeti.masterd.cmdlib.instance.create import LUInstanceCreate
+from ganeti.masterd.cmdlib.instance.deactivate_disks import LUInstanceDeactivateDisks
 from ganeti.masterd.cmdlib.instance.failover import LUInstanceFailover
 from ganeti.masterd.cmdlib.instance.migrate import LUInstanceMigrate
 from ganeti.masterd.cmdlib.instance.multi_alloc import LUInstanceMultiAlloc
@@ -89,8 +91,10 @@ UNITS: Mapping[type[OpCode], type[LogicalUnit[Any, Any]]] = {
     g.OpGroupRename: LUGroupRename,
     g.OpGroupSetParams: LUGroupSetParams,
     g.OpGroupVerifyDisks: LUGroupVerifyDisks,
+    i.OpInstanceActivateDisks: LUInstanceActivateDisks,
     i.OpInstanceConsole: LUInstanceConsole,
     i.OpInstanceCreate: LUInstanceCreate,
+    i.OpInstanceDeactivateDisks: LUInstanceDeactivateDisks,
     i.OpInstanceFailover: LUInstanceFailover,
     i.OpInstanceMigrate: LUInstanceMigrate,
     i.OpInstanceMultiAlloc: LUInstanceMultiAlloc,

@@ -138,3 +138,11 @@ class BlockDevices:
     def _cache_file(self, path: str) -> str:
         name = path.removeprefix("/dev/").strip("/").replace("/", "_")
         return os.path.join(self._node.paths.bdev_cache_dir, f"bdev_{name}"[-255:])
+
+
+def forget_all(node: NodeContext) -> None:
+    """Drop what is known of assembled disks, and the links to them: a boot empties the run directory."""
+    for directory in (node.paths.bdev_cache_dir, node.paths.instance_disks_dir):
+        if os.path.isdir(directory):
+            for name in os.listdir(directory):
+                files.remove_file(os.path.join(directory, name), missing_ok=True, durable=False)

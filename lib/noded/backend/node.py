@@ -11,7 +11,7 @@ from ganeti import errors, ssconf
 from ganeti.hypervisor.base import NodeState
 from ganeti.model import versions
 from ganeti.model.enums import HypervisorName, StorageType
-from ganeti.noded.backend import daemons
+from ganeti.noded.backend import blockdev, daemons
 from ganeti.noded.backend.jobqueue import JobQueueReplica
 from ganeti.noded.context import NodeContext
 from ganeti.rpc.answers import HvParams, HypervisorFigures, NodeInfo, StorageRef, StorageSpace
@@ -89,6 +89,8 @@ class Node:
     def node_powercycle(self, hypervisor: HypervisorName, hvparams: HvParams) -> str:
         """Reset the node, without a shutdown."""
         self._node.hypervisor(hypervisor).powercycle(hvparams)
+        if self._node.paths.is_virtual:
+            blockdev.forget_all(self._node)
         return "Reboot scheduled in 5 seconds"
 
     def node_demote_from_mc(self) -> None:

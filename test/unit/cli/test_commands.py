@@ -164,6 +164,18 @@ def test_changing_nothing_is_refused(cli: Cli, line: str) -> None:
     assert cli.master.jobs == []
 
 
+def test_a_node_is_reset_after_a_question(cli: Cli) -> None:
+    cli.master.job_ends("success", "Reboot scheduled")
+
+    assert cli.run("gnt-node powercycle node1", stdin="n\n").code == 13
+    assert cli.master.jobs == []
+    assert cli.run("gnt-node powercycle --force node1", stdin="y\n").out == "Reboot scheduled\n"
+    assert cli.run("gnt-node powercycle --yes node2").code == 0
+
+    asked = [(op["node_name"], op["force"]) for (op,) in cli.master.jobs]
+    assert asked == [("node1", True), ("node2", False)]
+
+
 def test_node_is_modified_as_the_options_say(cli: Cli) -> None:
     cli.master.job_ends("success", [["drained", True]])
 

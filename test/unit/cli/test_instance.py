@@ -308,3 +308,21 @@ def test_info_marks_what_follows_the_cluster_and_shows_the_state_of_disks(cli: C
     assert "  - disk/0: file, size 1.0G" in lines
     assert "    on primary: /dev/loop0 (7:0) in sync to 12.5%, 30 s to go *degraded*" in lines
     assert "Tags: a, b" in lines
+
+
+def test_active_disks_are_shown_with_node_and_path(cli: Cli) -> None:
+    cli.master.job_ends("success", [["node1", "disk/0", "/srv/0"], ["node1", "disk/1", "/srv/1"]])
+
+    ran = cli.run("gnt-instance activate-disks --ignore-size --wait-for-sync web1")
+
+    op = only_op(cli)
+    assert ran == (0, "node1:disk/0:/srv/0\nnode1:disk/1:/srv/1\n", "")
+    assert (op["instance_name"], op["ignore_size"], op["wait_for_sync"]) == ("web1", True, True)
+
+
+def test_disks_are_deactivated(cli: Cli) -> None:
+    ran = cli.run("gnt-instance deactivate-disks --force web1")
+
+    op = only_op(cli)
+    assert ran == (0, "", "")
+    assert (op["OP_ID"], op["force"]) == ("OP_INSTANCE_DEACTIVATE_DISKS", True)

@@ -17,7 +17,8 @@ from ganeti.model.objects.instance import FilledInstance, Instance
 from ganeti.model.objects.nic import NIC
 from ganeti.model.objects.node import Node
 from ganeti.model.params.fill import fill_instance
-from ganeti.model.scalars import InstanceName, NodeName
+from ganeti.model.scalars import InstanceName, NodeName, Uuid
+from ganeti.schema import replace
 
 
 def instance_locks(level: Level, config: Config, name: InstanceName, *, nodes_shared: bool = True) -> Locks | None:
@@ -77,6 +78,15 @@ async def need_stopped(services: Services, plan: Placed, act: str) -> None:
         )
     if await devices.is_running(services, plan.primary, plan.on_node):
         raise errors.OpPrereqError(f"cannot {act}: it runs on node {plan.primary.name}", ECode.STATE)
+
+
+async def record_disks(services: Services, instance: Uuid, *, active: bool) -> None:
+    """Record whether the disks of an instance are to be assembled; nothing is written when that is known."""
+    if services.config.current.instances[instance].disks_active == active:
+        return
+    with services.config.update() as draft:
+        draft.instances[instance] = replace(draft.instances[instance], disks_active=active)
+    await services.config.durable(draft)
 
 
 # --- hooks --------------------------------------------------------------------------

@@ -19,12 +19,17 @@ from ganeti.model.enums import DiskTemplate
 from ganeti.model.objects.disk import Disk
 from ganeti.model.objects.instance import FilledInstance
 from ganeti.model.objects.node import Node
-from ganeti.model.scalars import MiB
+from ganeti.model.scalars import MiB, NodeName
 from ganeti.rpc import procedures as p
-from ganeti.rpc.answers import ReasonTrail
+from ganeti.rpc.answers import AssembledDisk, ReasonTrail
+from ganeti.rpc.result import NodeResult
+from ganeti.schema import replace
 
 Warn = Callable[[str], None]
 T = TypeVar("T")
+
+#: an assembled disk: node, name in the instance, path of the device there
+ActiveDisk = tuple[NodeName, str, str | None]
 
 #: templates whose disks are files, in a directory of the instance
 FILE_LIKE = (DiskTemplate.FILE, DiskTemplate.SHAREDFILE)
@@ -98,8 +103,7 @@ async def assemble_disks(
     Raises OpExecError naming disk and node; nothing is left assembled on the primary then.
     """
     for index, disk in enumerate(instance.disks_info):
-        holders = config.holders_of(disk)
-        for node in sorted(holders, key=lambda n: n.uuid == instance.primary_node):
+        for node in _secondaries_first(config, instance, disk):
             primary = node.uuid == instance.primary_node
             answer = await services.rpc.call(node, p.blockdev_assemble, disk, instance, primary, index)
             if answer.ok:
@@ -109,6 +113,41 @@ async def assemble_disks(
                 continue
             await shutdown_disks(services, config, instance, warn)
             answer.unwrap(f"assemble {disk.iv_name} of instance {instance.name}")
+
+
+async def activate_disks(
+    services: Services, config: Config, instance: FilledInstance, warn: Warn, *, ignore_size: bool
+) -> list[ActiveDisk]:
+    """Make usable what can be of all disks, on the secondary nodes first; return those of the primary node.
+
+    A guest may be using them, so nothing is shut down when one cannot be assembled:
+    then OpExecError is raised, after the others were tried.
+    """
+    found: list[ActiveDisk] = []
+    failed: list[tuple[Disk, NodeResult[AssembledDisk]]] = []
+    for index, disk in enumerate(instance.disks_info):
+        # To a node a disk without a size is one of any size.
+        sent = replace(disk, size=MiB(0)) if ignore_size else disk
+        for node in _secondaries_first(config, instance, disk):
+            primary = node.uuid == instance.primary_node
+            answer = await services.rpc.call(node, p.blockdev_assemble, sent, instance, primary, index)
+            if not answer.ok and node.offline and not primary:
+                warn(f"cannot assemble {disk.iv_name} on secondary node {node.name}: {answer.failure}")
+            elif answer.failure:
+                failed.append((disk, answer))
+            elif primary:
+                path = answer.unwrap("read its path").dev_path
+                found.append((NodeName(node.name), disk.iv_name, path if isinstance(path, str) else None))
+    for disk, answer in failed[1:]:
+        warn(f"cannot assemble {disk.iv_name} on node {answer.node}: {answer.failure}")
+    if failed:
+        disk, answer = failed[0]
+        answer.unwrap(f"assemble {disk.iv_name} of instance {instance.name}")
+    return found
+
+
+def _secondaries_first(config: Config, instance: FilledInstance, disk: Disk) -> list[Node]:
+    return sorted(config.holders_of(disk), key=lambda node: node.uuid == instance.primary_node)
 
 
 async def shutdown_disks(services: Services, config: Config, instance: FilledInstance, warn: Warn) -> bool:

@@ -17,6 +17,7 @@ from ganeti.model.params.be import backend
 from ganeti.model.params.fill import fill_instance
 from ganeti.model.scalars import NodeName
 from ganeti.rpc import procedures as p
+from ganeti.schema import replace
 
 
 class Failover(NamedTuple):
@@ -76,7 +77,9 @@ class LUInstanceFailover(LogicalUnit[OpInstanceFailover, Failover]):
         instance = plan.source.instance
         await self._stop_at_source(plan)
         with self.services.config.update() as draft:
-            relocation.record_move(draft, draft.instances[instance.uuid], plan.target)
+            now = draft.instances[instance.uuid]
+            now = replace(now, disks_active=now.admin_state == AdminState.UP)
+            relocation.record_move(draft, now, plan.target)
         config = await self.services.config.durable(draft)
         if instance.admin_state != AdminState.UP:
             return

@@ -14,6 +14,7 @@ from ganeti.masterd.cmdlib.instance.common import (
     instance_locks,
     need_stopped,
     placed,
+    record_disks,
 )
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import Level
@@ -91,3 +92,4 @@ class LUInstanceReinstall(LogicalUnit[OpInstanceReinstall, Reinstallation]):
             )
         finally:
             await devices.shutdown_disks(self.services, config, on_node, self.warn)
+            await record_disks(self.services, plan.after.uuid, active=False)

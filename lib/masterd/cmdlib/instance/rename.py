@@ -64,19 +64,21 @@ class LUInstanceRename(LogicalUnit[OpInstanceRename, Renaming]):
     async def execute(self, plan: Renaming) -> InstanceName:
         instance, primary = plan.placed.instance, plan.placed.primary
         new_name = InstanceName(self.op.new_name)
+        if instance.disks_active:
+            await devices.shutdown_disks(self.services, self.services.config.current, plan.placed.on_node, self.warn)
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._put_back, plan)
             if plan.moved:
                 renaming = self.services.rpc.call(primary, p.blockdev_rename, _pairs(plan.moved))
                 answer = await devices.to_the_end(renaming)
                 answer.unwrap(f"rename the disks of instance {instance.name}")
-            config = await self._record(replace(instance, name=new_name), [new for _old, new in plan.moved])
+            renamed = replace(instance, name=new_name, disks_active=False)
+            config = await self._record(renamed, [new for _old, new in plan.moved])
             undo.pop_all()
         await devices.remove_directories(self.services, primary, [old for old, _new in plan.moved], self.warn)
-        renamed = config.instances[instance.uuid]
         if instance.disks and instance.os:
             await self._tell_os(config, plan, instance.name)
-        self.info(f"instance {instance.name} is now {renamed.name}")
+        self.info(f"instance {instance.name} is now {new_name}")
         return new_name
 
     async def _record(self, instance: Instance, disks: Iterable[Disk]) -> Config:
