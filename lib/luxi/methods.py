@@ -162,8 +162,8 @@ def query_cluster_info() -> dict[str, Any]:
 
 
 @procedure(name="QueryTags", timeout=READ_WRITE_TIMEOUT)
-def query_tags(kind: str, name: str = "") -> list[str]:
-    """Answer the tags of one thing; the cluster has no name."""
+def query_tags(kind: str, name: str | None = "") -> list[str]:
+    """Answer the tags of one thing; the cluster has no name, or None."""
     raise NotImplementedError
 
 

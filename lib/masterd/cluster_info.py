@@ -41,12 +41,14 @@ def cluster_info(config: Config) -> dict[str, Any]:
     }
     for name in _AS_THEY_ARE:
         info[name] = getattr(cluster, name)
+    if cluster.automatic_failover is not None:
+        # Beyond Ganeti's settings: where it was never chosen, clients see what they know.
+        info["automatic_failover"] = cluster.automatic_failover
     return {key: dump_any(value) for key, value in info.items()}
 
 
 #: settings that clients see as the configuration holds them
 _AS_THEY_ARE = (
-    "automatic_failover",
     "beparams",
     "blacklisted_os",
     "candidate_pool_size",

@@ -81,3 +81,10 @@ async def os_definitions(rpc: NodeRpc, config: Config) -> dict[NodeName, Sequenc
     able = [node for node in config.online_nodes() if node.vm_capable]
     answers = await rpc.glance_many(able, p.os_diagnose)
     return {name: answer.value for name, answer in answers.items()}
+
+
+async def exports(rpc: NodeRpc, nodes: Collection[Node]) -> dict[Uuid, Sequence[str] | None]:
+    """Return the names of the exports on nodes, None for one that does not answer; by uuid."""
+    able = [node for node in nodes if not node.offline]
+    answers = await rpc.glance_many(able, p.export_list)
+    return {node.uuid: answers[NodeName(node.name)].value for node in able}

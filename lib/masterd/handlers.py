@@ -66,6 +66,8 @@ class Handlers:
             m.query_nodes.name: self.query_nodes,
             m.query_groups.name: self.query_groups,
             m.query_networks.name: self.query_networks,
+            m.query_filters.name: self.query_filters,
+            m.query_exports.name: self.query_exports,
             m.query_config_values.name: self.query_config_values,
             m.query_cluster_info.name: self.query_cluster_info,
             m.query_tags.name: self.query_tags,
@@ -139,6 +141,13 @@ class Handlers:
     async def query_networks(self, names: Sequence[str], fields: Sequence[str], use_locking: bool) -> object:
         return await self._classic(QueryResource.NETWORK, names, fields, use_locking)
 
+    async def query_exports(self, nodes: Sequence[str], use_locking: bool) -> object:
+        _refuse_locking(use_locking)
+        return await self._queries.named(QueryResource.EXPORT, nodes, ["node", "export"])
+
+    async def query_filters(self, uuids: Sequence[str] | None, fields: Sequence[str]) -> object:
+        return self._queries.filters(uuids, fields)
+
     async def query_config_values(self, names: Sequence[str]) -> object:
         cluster = self._config.current.cluster
         values: Mapping[str, Any] = {
@@ -158,7 +167,7 @@ class Handlers:
     async def query_cluster_info(self) -> object:
         return cluster_info(self._config.current)
 
-    async def query_tags(self, kind: str, name: str) -> object:
+    async def query_tags(self, kind: str, name: str | None) -> object:
         if kind not in list(TagKind):
             raise errors.OpPrereqError(f"unknown kind of tagged object {kind!r}", ECode.INVAL)
         config, wanted = self._config.current, TagKind(kind)
@@ -173,9 +182,13 @@ class Handlers:
     async def _classic(
         self, what: QueryResource, names: Sequence[str], fields: Sequence[str], use_locking: bool
     ) -> object:
-        if use_locking:
-            raise errors.OpPrereqError("cannot query with locks: not supported", ECode.INVAL)
+        _refuse_locking(use_locking)
         return await self._queries.asked_named(what, names, fields)
+
+
+def _refuse_locking(use_locking: bool) -> None:
+    if use_locking:
+        raise errors.OpPrereqError("cannot query with locks: not supported", ECode.INVAL)
 
 
 def _opcodes(ops: Sequence[object]) -> list[OpCode]:

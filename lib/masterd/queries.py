@@ -23,16 +23,17 @@ from ganeti.model.objects.node import Node
 from ganeti.model.query import evaluate
 from ganeti.model.query.evaluate import Answer, Fields, Query
 from ganeti.model.query.fields.cluster import ClusterRow
+from ganeti.model.query.fields.export import ExportRow, export_rows
 from ganeti.model.query.fields.group import group_rows
 from ganeti.model.query.fields.job import JOBS
-from ganeti.model.query.fields.jobfilter import filter_rows
+from ganeti.model.query.fields.jobfilter import FILTERS, filter_rows
 from ganeti.model.query.fields.network import network_rows
 from ganeti.model.query.fields.os import os_rows
 from ganeti.model.query.names import filter_of_names
 from ganeti.model.query.registry import table_of
 from ganeti.model.query.rows.instance import instance_rows
 from ganeti.model.query.rows.node import node_rows
-from ganeti.model.query.table import Need
+from ganeti.model.query.table import Need, Table
 from ganeti.model.scalars import JobId, NodeName
 from ganeti.rpc.client import NodeRpc
 from ganeti.utils import text
@@ -104,11 +105,9 @@ class Queries:
     ) -> tuple[Query[Any], list[str]]:
         """Return a query, and the full names it is to be answered in the order of."""
         table = table_of(what)
-        unknown = [name for name in fields if name not in table.fields]
-        if unknown:
-            raise errors.OpPrereqError(f"unknown output fields: {', '.join(unknown)}", ECode.INVAL)
+        _known(table, fields)
         full = [_full_name(what, name, _names_of(what, self._config.current)) for name in names]
-        return evaluate.prepare(table, fields, filter_of_names(full, "name")), full
+        return evaluate.prepare(table, fields, filter_of_names(full, table.name_field or "")), full
 
     async def jobs(self, ids: Sequence[JobId] | None, fields: Sequence[str]) -> list[list[object] | None]:
         """Return the values of fields of jobs, None for one that is not there.
@@ -121,6 +120,16 @@ class Queries:
             return [query.values(job) for job in queue.jobs()]
         found = [await queue.find(job_id) for job_id in ids]
         return [query.values(job) if job else None for job in found]
+
+    def filters(self, uuids: Sequence[str] | None, fields: Sequence[str]) -> list[list[object]]:
+        """Return the values of fields of these filters of the job queue, of all for none.
+
+        Raises OpPrereqError for a field that is not known; unknown filters are left out.
+        """
+        query = evaluate.prepare(
+            FILTERS, _known(FILTERS, fields), filter_of_names(uuids or [], FILTERS.name_field or "")
+        )
+        return query.plain(query.matching(filter_rows(self._config.current)))
 
     def job_values(self, job: Job, fields: Sequence[str]) -> Sequence[object]:
         """Return the values of fields of one job.
@@ -142,6 +151,8 @@ class Queries:
             case QueryResource.OS:
                 config = self._config.current
                 return os_rows(config.cluster, await gather.os_definitions(self._rpc, config))
+            case QueryResource.EXPORT:
+                return await self._exports(self._config.current, query)
         if what not in _KEPT:
             raise errors.OpPrereqError(f"cannot query {what}: not supported by this version", ECode.INVAL)
         return _rows_of(what, await self._look(what, query))
@@ -182,6 +193,11 @@ class Queries:
             return Seen(config, chosen)
         nodes = _picked(config.nodes.values(), chosen)
         return Seen(config, chosen, await gather.node_figures(self._rpc, config, nodes))
+
+    async def _exports(self, config: Config, query: Query[Any]) -> Sequence[ExportRow]:
+        chosen = _only(query, config.node_names())
+        found = await gather.exports(self._rpc, _picked(config.nodes.values(), chosen))
+        return export_rows(config, found, only=chosen)
 
     async def _jobs(self, query: Query[Any]) -> Sequence[Job]:
         queue = _connected(self._queue)
@@ -227,7 +243,7 @@ def _values(query: Query[Any], order: Sequence[str], rows: Sequence[Any]) -> lis
     rows = query.matching(rows)
     if order:
         place = {name: index for index, name in enumerate(order)}
-        name_of = query.table.field("name").get
+        name_of = query.table.field(query.table.name_field or "").get
         rows = sorted(rows, key=lambda row: place.get(str(name_of(row)), len(place)))
     return query.plain(rows)
 
@@ -236,6 +252,7 @@ def _names_of(what: QueryResource, config: Config) -> Sequence[str]:
     names: dict[QueryResource, Callable[[], Sequence[str]]] = {
         QueryResource.INSTANCE: config.instance_names,
         QueryResource.NODE: config.node_names,
+        QueryResource.EXPORT: config.node_names,
         QueryResource.GROUP: config.group_names,
         QueryResource.NETWORK: config.network_names,
     }
@@ -265,10 +282,18 @@ def _picked(records: Iterable[N], names: Collection[str] | None) -> list[N]:
 
 
 def _job_query(fields: tuple[str, ...]) -> Query[Any]:
-    unknown = [name for name in fields if name not in JOBS.fields]
+    return evaluate.prepare(JOBS, _known(JOBS, fields))
+
+
+def _known(table: Table[Any], fields: Sequence[str]) -> Sequence[str]:
+    """Return the names of fields, all of which a table must have.
+
+    Raises OpPrereqError.
+    """
+    unknown = [name for name in fields if name not in table.fields]
     if unknown:
         raise errors.OpPrereqError(f"unknown output fields: {', '.join(unknown)}", ECode.INVAL)
-    return evaluate.prepare(JOBS, fields)
+    return fields
 
 
 def _connected(part: T | None) -> T:

@@ -8,6 +8,7 @@ from typing import Any
 from ganeti import errors
 from ganeti.noded.backend.blockdev import BlockDevices
 from ganeti.noded.backend.config_copy import ConfigCopy
+from ganeti.noded.backend.exports import Exports
 from ganeti.noded.backend.following import Following
 from ganeti.noded.backend.hooks import Hooks
 from ganeti.noded.backend.iallocator import Allocators
@@ -33,6 +34,7 @@ SUBJECTS: tuple[Callable[[NodeContext], object], ...] = (
     Allocators,
     BlockDevices,
     ConfigCopy,
+    Exports,
     FileStorage,
     Following,
     Hooks,

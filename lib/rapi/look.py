@@ -14,7 +14,6 @@ from ganeti.rapi.replies import Reply, not_found, reply
 from ganeti.rapi.submit import job
 from ganeti.rapi.table import NAMES, Access, Call, Method, Shape
 from ganeti.utils import json
-from ganeti.utils.text import natural_sort
 
 Object = dict[str, Any]
 Adapt = Callable[[Object], None]
@@ -24,8 +23,8 @@ Ask = Procedure[[Sequence[str], Sequence[str], bool], list[Any]]
 class Kind(NamedTuple):
     """A kind of named objects: how to ask for them, and how they are shown.
 
-    `key` is what its name is called in the plain list, `adapt` changes an object as
-    shown, in place.
+    `key` is what its name is called in the plain list; `adapt` changes an object as
+    shown, in place, and `adapt_single` one that is shown alone, after that.
     """
 
     noun: str
@@ -35,6 +34,7 @@ class Kind(NamedTuple):
     ask: Ask
     fields: tuple[str, ...]
     adapt: Adapt | None = None
+    adapt_single: Adapt | None = None
 
     def listing(self) -> Method:
         """Return the method that lists all of them."""
@@ -60,13 +60,16 @@ class Kind(NamedTuple):
         rows = await call.master.call(self.ask, [call.variables[self.variable]], self.fields, False)
         if len(rows) != 1:
             raise not_found()
-        return reply(self._object(rows[0]))
+        shown = self._object(rows[0])
+        if self.adapt_single:
+            self.adapt_single(shown)
+        return reply(shown)
 
     def _bulk(self, rows: Sequence[Sequence[Any]]) -> bytes:
         return json.dumps_bytes([self._object(row) for row in rows])
 
     def _plain(self, rows: Sequence[Sequence[Any]]) -> bytes:
-        names = natural_sort([row[0] for row in rows])
+        names = sorted(row[0] for row in rows)
         return json.dumps_bytes([{self.key: name, "uri": f"{self.path}/{name}"} for name in names])
 
     def _object(self, row: Sequence[Any]) -> Object:

@@ -4,10 +4,9 @@ Names and meaning are those of `spec/rpc.json`; where a value has a record here,
 wire carries that record instead of a bare list.  A call that fails raises on the
 node and arrives as the failure of a `NodeResult`; an answer of None means done.
 
-Time limits are upper bounds for the whole call: a node that hangs shows within
-seconds whatever the limit (see `ganeti.rpc.transport`).  `inline` calls write or
-read a few small files and are served without a process of their own; `abandonable`
-ones run scripts of others, which may hang, and end with the job that wanted them.
+Time limits are upper bounds for the whole call: a node that hangs shows within seconds
+(see `ganeti.rpc.transport`).  `inline` calls handle a few small files and need no process;
+`abandonable` ones run scripts, which may hang, and end with the job that wanted them.
 """
 
 from __future__ import annotations
@@ -562,6 +561,12 @@ def os_validate(
     required: bool, name: str | None, checks: Sequence[str], params: Mapping[str, str], force_variant: bool
 ) -> bool:
     """Check OS parameters with the definition's verify script; false when it is not there and not `required`."""
+    raise NotImplementedError
+
+
+@procedure(timeout=FAST)
+def export_list() -> Sequence[str]:
+    """Return the names of the exports the node holds."""
     raise NotImplementedError
 
 

@@ -93,10 +93,11 @@ async def _list_filters(call: Call) -> Reply:
 
 
 async def _show_filter(call: Call) -> Reply:
-    rows = await call.master.call(methods.query_filters, [call.variables["filter"]], fields.FILTER_RULE)
+    uuid = call.variables["filter"]
+    rows = await call.master.call(methods.query_filters, [uuid], fields.FILTER_RULE)
     found = _objects(fields.FILTER_RULE, rows)
     if not found:
-        raise not_found(f"job {_id(call)} is not in the queue: it does not exist, or has been archived")
+        raise not_found(f"filter {uuid} is not known")
     return reply(found[0])
 
 

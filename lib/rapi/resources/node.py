@@ -23,7 +23,7 @@ def _add_secondary(shown: Object) -> None:
     shown["secondary_ip"] = shown["sip"]
 
 
-_KIND = Kind("node", "/2/nodes", "node", "id", methods.query_nodes, fields.NODE, _add_secondary)
+_KIND = Kind("node", "/2/nodes", "node", "id", methods.query_nodes, fields.NODE, adapt_single=_add_secondary)
 
 #: letters of the field `role` in words
 _ROLES: Mapping[str, str] = {

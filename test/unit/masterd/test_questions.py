@@ -11,8 +11,10 @@ import pytest
 from ganeti import errors
 from ganeti.luxi import methods as m
 from ganeti.model.enums import QueryStatus
+from ganeti.model.objects.filter import Filter
 from ganeti.model.opcodes.node import OpNodeSetParams
 from ganeti.model.opcodes.tags import OpTagsSet
+from ganeti.model.scalars import Uuid
 from ganeti.utils import files
 from test.support.sim import Master, SimCluster
 from test.support.sim_net import State
@@ -200,11 +202,10 @@ def test_locks_tell_who_holds_them_and_who_waits(cluster: SimCluster) -> None:
     cluster.live(scenario)
 
 
-@pytest.mark.parametrize("what", ["export", "extstorage"])
-def test_what_this_version_cannot_look_for_is_refused(cluster: SimCluster, what: str) -> None:
+def test_what_this_version_cannot_look_for_is_refused(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
-        with pytest.raises(errors.OpPrereqError, match=f"cannot query {what}: not supported by this version"):
-            await query(master, what, ["name"])
+        with pytest.raises(errors.OpPrereqError, match="cannot query extstorage: not supported by this version"):
+            await query(master, "extstorage", ["name"])
 
     cluster.live(scenario)
 
@@ -307,5 +308,52 @@ def test_a_damaged_pause_is_none(cluster: SimCluster, text: str) -> None:
     async def scenario(master: Master) -> None:
         files.write_file(cluster.nodes[0].paths.watcher_pause, text)
         assert await master.call(m.query_config_values, ["watcher_pause"]) == [None]
+
+    cluster.live(scenario)
+
+
+# --- exports and filters ----------------------------------------------------------------------------
+
+
+def test_exports_are_the_directories_on_each_node_and_a_silent_node_has_a_row_without_one(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        for name in ("web9", "web10", ".under-way"):
+            files.ensure_dir(os.path.join(cluster.nodes[1].paths.export_dir, name))
+        files.write_file(os.path.join(cluster.nodes[1].paths.export_dir, "notes"), "", durable=False)
+        cluster.network.states[node(3)] = State.NO_DAEMON
+
+        rows = await query(master, "export", ["node", "export"])
+
+        assert rows == [
+            [[NORMAL, node(2)], [NORMAL, "web9"]],
+            [[NORMAL, node(2)], [NORMAL, "web10"]],
+            [[NORMAL, node(3)], [NODATA, None]],
+        ]
+        assert await master.call(m.query_exports, [node(2)]) == [[node(2), "web9"], [node(2), "web10"]]
+        asked = await calls(cluster, master.call(m.query_exports, [node(2)]))
+        assert asked == [f"{node(1)} -> {node(2)} export_list"]
+        with pytest.raises(errors.OpPrereqError, match="'elsewhere' is not known"):
+            await master.call(m.query_exports, ["elsewhere"])
+
+    cluster.live(scenario)
+
+
+def test_filters_of_the_queue_are_answered_in_their_order_and_unknown_ones_are_left_out(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        config = master.daemon.services.config
+        with config.update() as draft:
+            for number, priority in enumerate((7, 3)):
+                uuid = Uuid(f"00000000-0000-4000-8000-00000000000{number}")
+                draft.filters[uuid] = Filter(
+                    uuid=uuid, watermark=0, priority=priority, predicates=(), action="PAUSE", reason_trail=()
+                )
+        await config.durable(draft)
+
+        second, first = await master.call(m.query_filters, None, ["uuid", "priority", "action"])
+
+        assert [second[1:], first[1:]] == [[3, "PAUSE"], [7, "PAUSE"]]
+        assert await master.call(m.query_filters, [first[0], "none-such"], ["priority"]) == [[7]]
+        with pytest.raises(errors.OpPrereqError, match="unknown output fields: color"):
+            await master.call(m.query_filters, None, ["color"])
 
     cluster.live(scenario)
