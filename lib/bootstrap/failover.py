@@ -20,7 +20,7 @@ from ganeti.bootstrap import failover_copies, failover_votes
 from ganeti.bootstrap.failover_votes import Claim, Votes
 from ganeti.clock import Clock
 from ganeti.errors import ECode
-from ganeti.masterd.cmdlib.cluster.master_ip import address_of
+from ganeti.masterd.cmdlib.cluster.master_ip import address_of, holders
 from ganeti.masterd.config.initial import config_text
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.config.ssconf import ssconf_values
@@ -44,7 +44,7 @@ LATE = 2.0
 #: seconds the old master is given to end
 STOPPING = 45.0
 #: seconds until the cluster's address must have left the old master
-ADDRESS_PATIENCE = 30.0
+ADDRESS_PATIENCE = 10.0
 _LOOK_EVERY = 0.5
 
 
@@ -62,8 +62,8 @@ class Daemons(Protocol):
     def start_master(self, *, voting: bool) -> None:
         """Start the daemons of the master; returns when they serve.  Raises EnvironmentFailure."""
 
-    def answers(self, address: str) -> bool:
-        """Tell whether a machine answers at an address."""
+    def holder(self, address: str, netdev: str) -> str:
+        """Describe the machine that has an address on the network behind an interface; "" when none answers."""
 
 
 class Failover:
@@ -197,22 +197,19 @@ class Failover:
         if net.is_loopback(ip) or net.is_own(ip):
             return
         end = self._clock.monotonic() + self._options.address_patience
-        while self._daemons.answers(ip):
+        while found := self._daemons.holder(ip, config.cluster.master_netdev):
             if self._clock.monotonic() > end:
                 raise errors.OpPrereqError(
-                    f"cannot become the master: the cluster's address {ip} still answers, {await self._holder(ip)};"
-                    " take it away there, then try again",
+                    f"cannot become the master: {found} still has the cluster's address {ip}"
+                    f" ({await self._which_node(ip)}); take it away there, then try again",
                     ECode.STATE,
                 )
             await self._clock.sleep(_LOOK_EVERY)
 
-    async def _holder(self, ip: str) -> str:
+    async def _which_node(self, ip: str) -> str:
         answers = await self._ask(p.node_has_ip_address, ip)
-        holders = [name for name, answer in answers.items() if answer.ok and answer.unwrap("look")]
-        if holders:
-            return f"node {' and '.join(holders)} has it"
         silent = [name for name, answer in answers.items() if not answer.ok]
-        return f"no node that answers has it (silent: {', '.join(silent) or 'none'})"
+        return holders(answers) or f"no node that answers has it; silent: {', '.join(silent) or 'none'}"
 
     def _write_config(self, config: Config) -> None:
         disk_of(self._paths).write_file(self._paths.config_file, config_text(config), mode=CONFIG_MODE)

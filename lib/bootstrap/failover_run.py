@@ -17,10 +17,9 @@ from ganeti.rpc.client import NodeRpc
 from ganeti.rpc.curl import CredentialFiles
 from ganeti.rpc.curl_engine import CurlEngine
 from ganeti.rpc.transport import DEFAULT_PORT
-from ganeti.utils import net
+from ganeti.utils import neighbours
 
 _ANSWER_EVERY = 0.02
-_PING = 1.0
 
 
 def become_master(paths: Paths, options: Options, tell: Callable[[str], None], warn: Callable[[str], None]) -> bool:
@@ -55,9 +54,9 @@ class LocalDaemons:
         wait_until_serving(self._paths)
         daemons.start_master(self._paths)
 
-    def answers(self, address: str) -> bool:
+    def holder(self, address: str, netdev: str) -> str:
         """See `failover.Daemons`."""
-        return net.tcp_ping(address, DEFAULT_PORT, _PING)
+        return neighbours.holder(address, netdev, DEFAULT_PORT)
 
 
 def wait_until_serving(paths: Paths, timeout: float = daemons.START_TIMEOUT) -> None:

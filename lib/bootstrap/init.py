@@ -27,7 +27,7 @@ from ganeti.rpc.client import Address
 from ganeti.rpc.transport import DEFAULT_PORT
 from ganeti.schema import fields_of, replace
 from ganeti.schema_types import type_of
-from ganeti.utils import files, net, x509
+from ganeti.utils import files, neighbours, net, x509
 
 #: templates whose drivers exist
 SUPPORTED_TEMPLATES = frozenset({DiskTemplate.DISKLESS, DiskTemplate.FILE, DiskTemplate.SHAREDFILE})
@@ -139,13 +139,16 @@ def _check_addresses(paths: Paths, options: InitOptions, address: str, cluster: 
         raise errors.OpPrereqError(
             f"primary-ip-version: this node's address {address} is of version {wanted}", ECode.INVAL
         )
-    if not paths.is_virtual and net.tcp_ping(cluster.ip, DEFAULT_PORT, 1.0):
+    netdev = _netdev(paths, options)
+    if netdev not in net.own_interfaces():
+        raise errors.OpPrereqError(f"master-netdev: this machine has no network interface {netdev}", ECode.ENVIRON)
+    if net.is_own(cluster.ip):
+        holder = "" if paths.is_virtual else "this machine"
+    else:
+        holder = neighbours.holder(cluster.ip, netdev, DEFAULT_PORT)
+    if holder:
         raise errors.OpPrereqError(
-            f"cluster name {cluster.name}: its address {cluster.ip} is in use already", ECode.NOTUNIQUE
-        )
-    if _netdev(paths, options) not in net.own_interfaces():
-        raise errors.OpPrereqError(
-            f"master-netdev: this machine has no network interface {_netdev(paths, options)}", ECode.ENVIRON
+            f"cluster name {cluster.name}: its address {cluster.ip} is in use already, {holder} has it", ECode.NOTUNIQUE
         )
     longest = 32 if wanted == 4 else 128
     if options.master_netmask is not None and not 0 < options.master_netmask <= longest:

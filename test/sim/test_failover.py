@@ -316,7 +316,7 @@ def test_f08_address_that_goes_on_answering_is_waited_for_then_its_holder_named(
     daemons.in_use.add("192.0.2.77")
     begun = cluster.time.now
 
-    with pytest.raises(errors.OpPrereqError, match=r"192\.0\.2\.77 still answers, .*; take it away there"):
+    with pytest.raises(errors.OpPrereqError, match=r"a machine still has .* 192\.0\.2\.77 \(.*\); take it away there"):
         cluster.work(lambda: fail_over(cluster, 2, daemons=daemons))
 
     assert cluster.time.now - begun >= ADDRESS_PATIENCE

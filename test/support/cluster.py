@@ -149,14 +149,18 @@ class Cluster:
 
 @contextmanager
 def virtual_nodes(
-    base: str | os.PathLike[str], nodes: int, instances: int = 50, memory: int = 4096
+    base: str | os.PathLike[str], nodes: int, instances: int = 50, memory: int = 4096, prefix: str | None = None
 ) -> Iterator[Cluster]:
-    """Make the directory of a virtual cluster, in which nothing runs yet; end whatever a test starts in it."""
+    """Make the directory of a virtual cluster, in which nothing runs yet; end whatever a test starts in it.
+
+    Addresses are free ones of 127/8, unless they are to begin with a `prefix`.
+    """
     directory = os.path.join(os.path.abspath(base), "cluster")
     files.ensure_dir(directory, 0o755)
-    plan = layout.make_layout(nodes=nodes, instances=instances, prefix=None, directory=directory)
+    plan = layout.make_layout(nodes=nodes, instances=instances, prefix=prefix, directory=directory)
     figures = NodeFigures(memory_total=memory, memory_dom0=0, cpu_total=4, disk_total=102400)
-    setup.set_up(directory, setup.choose_free_base(plan, directory), figures, lambda line: None)
+    plan = plan if prefix else setup.choose_free_base(plan, directory)
+    setup.set_up(directory, plan, figures, lambda line: None)
     cluster = Cluster(directory, nodes)
     try:
         yield cluster

@@ -11,6 +11,7 @@ from ganeti.utils import files
 from test.support.cluster import INIT_OPTIONS, Cluster, virtual_nodes
 from test.support.mastership import masters
 from test.support.netns import add_interface, ip, own_network
+from test.support.polling import until
 
 ADDRESS = "198.51.100.200"
 INTERFACE = "gnt0"
@@ -59,7 +60,7 @@ def test_address_goes_with_the_master(cluster: Cluster) -> None:
     cluster.ok("gnt-cluster", "master-failover", node=2)
 
     assert masters(cluster) == ["node2"]
-    assert is_up()
+    until(is_up, "the master has the address")
 
 
 def test_address_that_cannot_be_put_on_is_told_with_the_reason(cluster: Cluster) -> None:

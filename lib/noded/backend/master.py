@@ -12,13 +12,15 @@ from ganeti.model.scalars import NodeName
 from ganeti.noded.backend import daemons
 from ganeti.noded.context import NodeContext
 from ganeti.rpc.answers import MasterInfo
-from ganeti.utils import net, process
+from ganeti.utils import neighbours, net, process
 
 log = logging.getLogger(__name__)
 
 _INTERFACE = re.compile(r"[A-Za-z0-9_.:-]{1,15}", re.ASCII)
 _TIME_LIMIT = 60.0
-_ANNOUNCE_LIMIT = 5.0
+#: seconds another machine is given to give up the cluster's address
+ADDRESS_PATIENCE = 5.0
+_LOOK_EVERY = 0.5
 _FAMILIES = {2: ("4", 32), 10: ("6", 128)}
 
 
@@ -59,7 +61,10 @@ class Master:
     # --- the cluster's address ---------------------------------------------------
 
     def node_activate_master_ip(self, master_params: MasterNetworkParameters, use_external_mip_script: bool) -> None:
-        """Configure the cluster address on this node; harmless when it is."""
+        """Configure the cluster address on this node; harmless when it is.
+
+        Where another machine has it, that one is waited for a while, and named when it keeps it.
+        """
         act = f"activate master IP {master_params.ip}"
         version = self._check(act, master_params.ip, master_params.netmask, master_params.netdev)
         if use_external_mip_script:
@@ -68,7 +73,8 @@ class Master:
         # all of 127/8 is here already: virtual clusters need no address of their own
         if net.is_loopback(master_params.ip) or net.is_own(master_params.ip):
             return
-        self._ip(act, version, "add", f"{master_params.ip}/{master_params.netmask}", master_params.netdev)
+        self._wait_until_free(act, master_params.ip, master_params.netdev)
+        self._ip(act, version, "replace", f"{master_params.ip}/{master_params.netmask}", master_params.netdev)
         if version == "4":
             self._announce(master_params.ip, master_params.netdev)
 
@@ -90,7 +96,7 @@ class Master:
         if old_netmask == netmask or net.is_loopback(master_ip):
             return
         if not net.is_own(master_ip):
-            raise errors.OpExecError(f"cannot {act}: it is not active on {self._node.name}")
+            raise errors.OpExecError(f"cannot {act}: it is not active there")
         self._ip(act, version, "add", f"{master_ip}/{netmask}", master_netdev)
         self._ip(act, version, "del", f"{master_ip}/{old_netmask}", master_netdev)
 
@@ -118,19 +124,34 @@ class Master:
     def _ip(self, act: str, version: str, verb: str, address: str, netdev: str) -> None:
         result = process.run(["ip", f"-{version}", "address", verb, address, "dev", netdev], timeout=_TIME_LIMIT)
         if result.failed:
-            raise errors.OpExecError(f"cannot {act} on {self._node.name}: {result.output.strip() or result.reason}")
+            raise errors.OpExecError(f"cannot {act}: {result.output.strip() or result.reason}")
+
+    def _wait_until_free(self, act: str, ip: str, netdev: str) -> None:
+        """Wait until no other machine has an address.
+
+        Raises OpExecError naming the one that keeps it.
+        """
+        end = self._node.clock.monotonic() + ADDRESS_PATIENCE
+        while found := neighbours.holder(ip, netdev, self._node.port):
+            if net.is_own(ip):  # another call has just put it on
+                return
+            if self._node.clock.monotonic() > end:
+                raise errors.OpExecError(
+                    f"cannot {act}: {found} has it; take it away there, then run gnt-cluster activate-master-ip"
+                )
+            self._node.sleep(_LOOK_EVERY)
 
     def _announce(self, ip: str, netdev: str) -> None:
         """Tell the neighbours that the address is here now: their tables still name the old master for a while."""
         try:
-            process.run(["arping", "-q", "-U", "-c", "1", "-w", "2", "-I", netdev, ip], timeout=_ANNOUNCE_LIMIT)
-        except errors.CommandError as err:
+            neighbours.announce(ip, netdev)
+        except OSError as err:
             log.info("neighbours learn of %s when they ask: %s", ip, err)
 
     def _run_script(self, act: str, verb: str, params: MasterNetworkParameters, version: str) -> None:
         script = self._node.paths.master_ip_script
         if not os.access(script, os.X_OK):
-            raise errors.OpExecError(f"cannot {act} on {self._node.name}: {script} is not executable")
+            raise errors.OpExecError(f"cannot {act}: {script} is not executable")
         env = {
             "PATH": process.SEARCH_PATH,
             "MASTER_NETDEV": params.netdev,
@@ -141,6 +162,4 @@ class Master:
         }
         result = process.run([script, verb], env=env, reset_env=True, timeout=_TIME_LIMIT)
         if result.failed:
-            raise errors.OpExecError(
-                f"cannot {act} on {self._node.name}: {script} {result.reason}; {result.output.strip()[-4096:]}"
-            )
+            raise errors.OpExecError(f"cannot {act}: {script} {result.reason}; {result.output.strip()[-4096:]}")

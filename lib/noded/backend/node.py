@@ -58,10 +58,10 @@ class Node:
             raise errors.ParameterError(f"cannot look for address {address!r}: not an address")
         if self._node.paths.is_virtual:
             owners = {h.name for h in net.read_hosts(self._node.paths.hosts_file).values() if h.ip == address}
-            if self._node.name in owners:
-                return True
-            if owners:
-                return owners == {_ssconf(self._node, "cluster_name")} and self._is_master()
+            if owners and owners != {_ssconf(self._node, "cluster_name")}:
+                return self._node.name in owners
+            if owners and net.is_loopback(address):
+                return self._is_master()
         return net.is_own(address)
 
     def bridges_exist(self, bridges_list: Sequence[str]) -> None:
