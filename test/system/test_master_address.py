@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
+import pathlib
+import socket
 from collections.abc import Iterator
 
 import pytest
 
+from ganeti import errors, mastership
+from ganeti.mastership import Mastership
+from ganeti.model.objects.messages import MasterNetworkParameters
+from ganeti.model.scalars import IPAddress, Uuid
+from ganeti.noded.backend.master import Master
+from ganeti.paths import Paths
 from ganeti.utils import files
 from test.support.cluster import INIT_OPTIONS, Cluster, virtual_nodes
 from test.support.mastership import masters
 from test.support.netns import add_interface, ip, own_network
+from test.support.node import VirtualNode
 from test.support.polling import until
 
 ADDRESS = "198.51.100.200"
@@ -40,7 +49,7 @@ def is_up() -> bool:
 
 
 def test_address_is_taken_off_and_put_on_as_often_as_one_likes(cluster: Cluster) -> None:
-    assert is_up()
+    until(is_up, "the master has put it on when it began")
 
     for _ in range(2):
         cluster.ok("gnt-cluster", "deactivate-master-ip", "--yes")
@@ -70,3 +79,17 @@ def test_address_that_cannot_be_put_on_is_told_with_the_reason(cluster: Cluster)
     done = cluster.cmd("gnt-cluster", "activate-master-ip", node=2)
 
     assert done.exit_code == 1 and ADDRESS in done.stderr and INTERFACE in done.stderr, done.output
+
+
+def test_node_that_was_replaced_as_the_master_meanwhile_does_not_put_it_on(tmp_path: pathlib.Path) -> None:
+    node = VirtualNode(Paths(str(tmp_path / "node1"), "node1.example.com"))
+    mastership.write(node.paths, Mastership(1, "node2.example.com"))
+    params = MasterNetworkParameters(
+        uuid=Uuid("u"), ip=IPAddress(ADDRESS), netmask=32, netdev=INTERFACE, ip_family=socket.AF_INET
+    )
+
+    with own_network():
+        add_interface(INTERFACE, "198.51.100.1/24")
+        with pytest.raises(errors.OpExecError, match=r"node2\.example\.com is the master now"):
+            Master(node).node_activate_master_ip(params, False)
+        assert not is_up()

@@ -6,7 +6,7 @@ import logging
 import os
 import re
 
-from ganeti import errors, ssconf
+from ganeti import errors, mastership, ssconf
 from ganeti.model.objects.messages import MasterNetworkParameters
 from ganeti.model.scalars import NodeName
 from ganeti.noded.backend import daemons
@@ -74,6 +74,9 @@ class Master:
         if net.is_loopback(master_params.ip) or net.is_own(master_params.ip):
             return
         self._wait_until_free(act, master_params.ip, master_params.netdev)
+        known = mastership.read(self._node.paths)
+        if known.term and known.master != self._node.name:  # since the call was made
+            raise errors.OpExecError(f"cannot {act}: {known.master} is the master now")
         self._ip(act, version, "replace", f"{master_params.ip}/{master_params.netmask}", master_params.netdev)
         if version == "4":
             self._announce(master_params.ip, master_params.netdev)
