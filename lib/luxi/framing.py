@@ -19,6 +19,8 @@ MESSAGE_LIMIT = 64 * 1024 * 1024
 REQUEST_LIMIT = 16 * 1024 * 1024
 """Bytes a request may have: 10,000 instances to be created are about half of it."""
 
+_BEFORE_VALUES = (b",", b"[", b"{", b":")
+
 CLIENT_VERSION = 3010000
 KNOWN_VERSIONS = frozenset({2070000, 3000000, 3010000})
 """Versions a request may carry; a request without one is fine, answers carry none."""
@@ -90,6 +92,15 @@ def decode_request(message: bytes) -> Request:
         known = ", ".join(str(v) for v in sorted(KNOWN_VERSIONS))
         raise errors.LuxiError(f"cannot answer a request of version {version!r}: this daemon knows {known}")
     return Request(method, args)
+
+
+def memory_of(message: bytes) -> int:
+    """Return how many bytes of memory a message takes at most, about, while it is read and used.
+
+    Text may need four bytes for each character; a value beside others takes 64 as an
+    object, whatever it holds.
+    """
+    return 4 * len(message) + 64 * sum(map(message.count, _BEFORE_VALUES))
 
 
 def encode_answer(result: object) -> bytes:

@@ -8,7 +8,8 @@ client can do wrong stays its own trouble:
 * a message once begun has to be complete within a deadline;
 * while a request is being answered no more than a few further ones are read;
 * an answer that is not taken within a deadline ends the connection;
-* when all that is kept for clients grows too big, those who have much of it are hung up on.
+* when all that is kept for clients grows too big, those who have much of it are hung up on;
+* a large request is refused while those that are being answered take much memory.
 
 Knows no method: `handlers` does (`ganeti.luxi.methods` is their table).
 """
@@ -23,7 +24,8 @@ import socket
 import stat
 import struct
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
 from ganeti import errors
@@ -59,6 +61,10 @@ class Limits(NamedTuple):
     """Requests that are not begun and answers that are not taken, of all clients together."""
     kept_always: int = 64 * 1024
     """A client who has no more of them than this is never hung up on for it."""
+    answered: int = 256 * 1024 * 1024
+    """Memory that requests take while they are answered, of all clients together."""
+    answered_always: int = 64 * 1024
+    """A request that takes no more than this is never refused for it."""
 
 
 class LuxiServer:
@@ -78,6 +84,8 @@ class LuxiServer:
         self.connections: set[Connection] = set()
         #: bytes of requests and answers that are kept for clients
         self.kept = 0
+        #: memory of requests that are being answered
+        self.answered = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.Server] = []
 
@@ -122,6 +130,25 @@ class LuxiServer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    @contextmanager
+    def room_for(self, request: bytes) -> Iterator[None]:
+        """Count the memory of a request while it is answered.
+
+        Raises LuxiError when there is none left for it.
+        """
+        taken = framing.memory_of(request)
+        if taken > self.limits.answered_always and self.answered + taken > self.limits.answered:
+            hint = "ask for less at a time" if taken > self.limits.answered else "try again later"
+            raise errors.LuxiError(
+                f"cannot answer a request of {len(request)} bytes: requests that are being answered would take"
+                f" {self.answered + taken} bytes of memory, at most {self.limits.answered} can be had; {hint}"
+            )
+        self.answered += taken
+        try:
+            yield
+        finally:
+            self.answered -= taken
 
     async def answer(self, method: str, args: list[Any]) -> bytes:
         """Return the bytes that answer a call: its result, or the error it ended with."""
@@ -248,12 +275,10 @@ class Connection(asyncio.Protocol):
         in_step = False
         try:
             while self._requests and not self._transport.is_closing():
-                message = self._requests.popleft()
-                if len(self._requests) <= _READ_AHEAD and not self._ended and not self._transport.is_reading():
-                    self._transport.resume_reading()
-                    self._watch_message()
-                self._keep()
-                await self._answer(message)
+                # Nothing but its answer is left of a request while that is being taken.
+                answer = await self._answer(self._next_request())
+                if answer is not None:
+                    await self._send(answer)
             in_step = True
         finally:
             self._task = None
@@ -263,23 +288,33 @@ class Connection(asyncio.Protocol):
             elif self._ended:
                 self._transport.close()
 
-    async def _answer(self, request: bytes) -> None:
+    def _next_request(self) -> bytes:
+        request = self._requests.popleft()
+        if len(self._requests) <= _READ_AHEAD and not self._ended and not self._transport.is_reading():
+            self._transport.resume_reading()
+            self._watch_message()
+        self._keep()
+        return request
+
+    async def _answer(self, request: bytes) -> bytes | None:
+        """Return the answer to a request, None when it gets none."""
         try:
-            call = framing.decode_request(request)  # not before: read it takes many times the memory
+            with self._server.room_for(request):
+                call = framing.decode_request(request)  # not before: read it takes many times the memory
+                if self._ended and call.method in methods.WAITING:
+                    return None
+                self._method = call.method
+                if call.method not in methods.ABANDONABLE:
+                    log.info("LUXI client %s calls %s", self._peer, call.method)
+                return await self._server.answer(call.method, call.args)
         except errors.ProtocolError as err:
             self._hang_up(str(err))
-            return
+            return None
         except errors.LuxiError as err:
-            await self._send(framing.encode_failure(err))
-            return
-        if self._ended and call.method in methods.WAITING:
-            return
-        self._method = call.method
-        if call.method not in methods.ABANDONABLE:
-            log.info("LUXI client %s calls %s", self._peer, call.method)
-        answer = await self._server.answer(call.method, call.args)
-        self._method = None
-        await self._send(answer)
+            log.info("LUXI client %s refused: %s", self._peer, err)
+            return framing.encode_failure(err)
+        finally:
+            self._method = None
 
     async def _send(self, answer: bytes) -> None:
         if self._transport.is_closing():

@@ -36,7 +36,9 @@ RESET = "reset"
 class Limits(NamedTuple):
     """Numbers, and times in seconds."""
 
-    listeners: int = 128
+    listeners: int = 192
+    #: listeners of one user, so that one alone does not keep the others out
+    of_user: int = 128
     #: events that wait for one listener
     backlog: int = 2000
     #: silence after which something is said
@@ -82,7 +84,8 @@ def _item(position: Position, kind: str, data: dict[str, object]) -> Item:
 class Listener:
     """What waits to be sent to one client."""
 
-    def __init__(self, kinds: frozenset[str], backlog: int) -> None:
+    def __init__(self, user: str, kinds: frozenset[str], backlog: int) -> None:
+        self.user = user
         self._kinds = kinds
         self._backlog = backlog
         self._items: deque[Item] = deque()
@@ -153,15 +156,20 @@ class Hub:
         return self._position
 
     @contextlib.asynccontextmanager
-    async def listening(self, kinds: frozenset[str]) -> AsyncIterator[Listener]:
-        """Give a listener that is offered all that happens from now on.
+    async def listening(self, user: str, kinds: frozenset[str]) -> AsyncIterator[Listener]:
+        """Give a user a listener that is offered all that happens from now on.
 
-        Raises Refusal when there are too many, GenericError when the master daemon does
-        not answer.
+        Raises Refusal when there are too many, of all or of the user, GenericError when
+        the master daemon does not answer.
         """
         if self._is_closed or len(self._listeners) >= self.limits.listeners:
             raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "as many clients as can be served listen to events already")
-        listener = Listener(kinds, self.limits.backlog)
+        if sum(listener.user == user for listener in self._listeners) >= self.limits.of_user:
+            raise Refusal(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"{self.limits.of_user} clients of {user} listen to events already: close one, or use another user",
+            )
+        listener = Listener(user, kinds, self.limits.backlog)
         self._listeners.add(listener)
         try:
             if not self._begun.is_set():
@@ -223,14 +231,14 @@ class EventStream:
         self._hub = hub
         self._clock = clock
 
-    async def serve(self, request: web.BaseRequest, kinds: Sequence[str]) -> web.StreamResponse:
-        """Send events of some kinds, or all, until the client goes, or does not take them.
+    async def serve(self, request: web.BaseRequest, user: str, kinds: Sequence[str]) -> web.StreamResponse:
+        """Send events of some kinds, or all, to a user until the client goes, or does not take them.
 
         Raises Refusal, GenericError.
         """
         wanted = _kinds(kinds)
         known = _last_seen(request.headers.get("Last-Event-ID"))
-        async with self._hub.listening(wanted) as listener:
+        async with self._hub.listening(user, wanted) as listener:
             first = await self._hub.after(known)
             response = web.StreamResponse(headers=_HEADERS)
             client = _Client(request, response, self._hub.limits.writing)

@@ -13,7 +13,7 @@ from ganeti.rapi.table import Access, Call, Method, Resource, Shape
 
 
 async def _events(call: Call) -> web.StreamResponse:
-    return await call.watching.stream.serve(call.request, call.arguments.get(_KIND.name, ()))
+    return await call.watching.stream.serve(call.request, call.user, call.arguments.get(_KIND.name, ()))
 
 
 async def _metrics(call: Call) -> Reply:

@@ -1,4 +1,6 @@
 import itertools
+import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -116,3 +118,27 @@ def test_failure_that_is_a_text_is_a_request_error() -> None:
 def test_answer_of_another_version_is_refused() -> None:
     with pytest.raises(errors.LuxiError, match="version 1"):
         framing.decode_answer(b'{"success": true, "result": 1, "version": 1}')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[],[]]",
+        '[{"a":1},{"a":2}]',
+        '["ab","cd"]',
+        "[1.5,2.5]",
+        "[1000,2000]",
+        '["\\ud83d\\ude00","x"]',
+        '{"a":{"b":[]}}',
+    ],
+)
+def test_memory_of_a_message_is_at_least_what_it_takes_when_read(text: str) -> None:
+    message = ("[" + ",".join([text] * 2000) + "]").encode()
+    tracemalloc.start()
+    try:
+        value = json.loads(message)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert value and taken <= framing.memory_of(message) <= 64 * len(message)

@@ -334,6 +334,44 @@ def test_answers_nobody_takes_are_limited_for_all_clients_together() -> None:
     assert 4_000_000 < kept <= 10_000_000 and answer == ["cluster", ""]
 
 
+def test_large_requests_that_are_being_answered_are_limited_together_and_small_ones_are_never_refused() -> None:
+    async def scenario() -> tuple[list[bool], list[object], object, int, object]:
+        release = asyncio.Event()
+
+        async def submit_job(ops: object) -> object:
+            await release.wait()
+            return 1
+
+        limits = Limits(answered=2_000_000, answered_always=2000)
+        async with serving({"SubmitJob": submit_job, **TAGS}, limits) as running:
+            server = running.server
+            greedy = [await running.connect() for _ in range(4)]
+            for peer in greedy:
+                peer.ask("SubmitJob", [[]] * 5000)  # 720 kB read, 20 kB as text
+            await eventually(lambda: server.answered > 1_400_000 and not server.kept)
+            small = await running.connect()
+            small.ask("QueryTags", "cluster")
+            answer = (await small.answer())["result"]
+            release.set()
+            answers = [await peer.answer() for peer in greedy]
+            taken = server.answered
+            greedy[0].ask("SubmitJob", [[]] * 20_000)
+            return (
+                sorted(bool(said["success"]) for said in answers),
+                [said["result"] for said in answers if not said["success"]],
+                answer,
+                taken,
+                (await greedy[0].answer())["result"],
+            )
+
+    served, refused, answer, taken, too_large = asyncio.run(scenario())
+
+    assert served == [False, False, True, True]
+    assert all("LuxiError" in str(said) and "try again later" in str(said) for said in refused)
+    assert answer == ["cluster", ""] and taken == 0
+    assert "ask for less at a time" in str(too_large)
+
+
 def test_half_a_message_has_a_deadline_and_silence_has_none() -> None:
     async def scenario() -> tuple[bool, object]:
         async with serving(TAGS, Limits(read_timeout=0.01)) as running:

@@ -22,7 +22,7 @@ from ganeti.rapi.watching import Watching
 from test.support.polling import eventually
 from test.support.rapi import JACK, Api, api_served, login
 
-USERS = "jack secret write\nnobody secret\n"
+USERS = "jack secret write\njill secret read\nnobody secret\n"
 
 Scene = Callable[["Stage"], Awaitable[None]]
 
@@ -262,6 +262,21 @@ def test_there_are_only_so_many_listeners(tmp_path):
     play(tmp_path, scene, Limits(listeners=1))
 
 
+def test_one_user_does_not_keep_the_others_out(tmp_path):
+    async def scene(stage):
+        jack, jill = login("jack", "secret"), login("jill", "secret")
+        async with stage.listening(auth=jack), stage.listening(auth=jack), stage.listening(auth=jack) as third:
+            assert third.response.status == 503
+            assert "2 clients of jack listen" in (await third.response.json())["message"]
+            async with stage.listening(auth=jill) as other:
+                assert other.response.status == 200
+        await eventually(lambda: not stage.hub.listeners)
+        async with stage.listening(auth=jack) as again:
+            assert again.response.status == 200
+
+    play(tmp_path, scene, Limits(of_user=2, keep_alive=0.05))
+
+
 def test_listener_without_a_login_is_refused(tmp_path):
     async def scene(stage):
         for auth, status in ((None, 401), (login("nobody", "secret"), 403), (login("jack", "wrong"), 401)):
@@ -313,7 +328,7 @@ def batch(first: int, last: int) -> Batch:
 
 def test_listener_that_takes_nothing_is_behind_and_keeps_nothing():
     async def scene() -> None:
-        listener = Listener(frozenset(), backlog=10)
+        listener = Listener("jack", frozenset(), backlog=10)
 
         listener.offer(batch(1, 10))
         assert not listener.is_behind
@@ -328,7 +343,7 @@ def test_listener_that_takes_nothing_is_behind_and_keeps_nothing():
 
 def test_events_that_were_sent_already_are_not_sent_again():
     async def scene() -> None:
-        listener = Listener(frozenset(), backlog=10)
+        listener = Listener("jack", frozenset(), backlog=10)
         listener.offer(batch(1, 5))
         listener.position = Position("1", 3)
 
