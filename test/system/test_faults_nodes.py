@@ -35,7 +35,7 @@ from test.support.admin import (
     submitted,
 )
 from test.support.cluster import Cluster, running_cluster
-from test.support.faults import define_os, hook, inject, remove_scripts, slow_startup
+from test.support.faults import define_os, hook, inject, remove_scripts, slow_startup, write_script
 from test.support.polling import until
 
 #: seconds within which what needs a node that is frozen has to be given up
@@ -119,6 +119,74 @@ def test_f17_node_daemon_that_dies_during_a_call_fails_the_job_and_names_it(clus
     assert "cannot start instance instance1 on node node2" in told and "instance_start" in told
     cluster.ok("gnt-instance", "startup", "instance1")
     assert of_instance(cluster, "instance1", "status") == ["running"]
+
+
+# --- instances of nodes that may be down ----------------------------------------------------------
+
+
+def test_f23_instance_of_a_node_marked_offline_by_mistake_is_started_nowhere_else(cluster: Cluster) -> None:
+    add_diskless(cluster, "instance1", "node2")
+    cluster.ok("gnt-node", "modify", "-O", "yes", "node2")
+
+    told = refused(cluster, "gnt-instance failover -f -n node3 instance1")
+    asked = cluster.cmd("gnt-instance", "failover", "--ignore-consistency", "-n", "node3", "instance1")
+
+    assert "it runs on node node2, which is marked offline by mistake" in told
+    assert "gnt-node modify --offline=no node2" in told
+    assert "node node2, which is marked offline" in asked.output and "will run twice" in asked.output
+    assert "not confirmed" in asked.stderr
+    assert of_instance(cluster, "instance1", "pnode") == ["node2"]
+    assert running_on(cluster) == {"node2": ["instance1"]}
+
+    cluster.ok("gnt-node", "modify", "-O", "no", "node2")
+    cluster.ok("gnt-instance", "failover", "-f", "-n", "node3", "instance1")
+    assert of_instance(cluster, "instance1", "pnode", "status") == ["node3", "running"]
+    assert running_on(cluster) == {"node3": ["instance1"]}
+
+
+def test_f23_instance_of_a_silent_node_goes_on_there_until_the_node_is_proved_off(cluster: Cluster) -> None:
+    add_diskless(cluster, "instance1", "node2")
+    helper = write_script(os.path.join(cluster.directory, "oob"), f"cat {cluster.directory}/power")
+    cluster.ok("gnt-node", "modify", f"--node-parameters=oob_program={helper}", "node2")
+    cluster.kill(daemons.NODED, "node2")
+
+    files.write_file(os.path.join(cluster.directory, "power"), '{"powered": true}')
+    told = refused(cluster, "gnt-instance failover -f -n node3 instance1")
+    assert "may still run on node node2" in told and f"{helper} says that it is on" in told
+    assert "--ignore-consistency" in told
+    assert running_on(cluster) == {"node2": ["instance1"]}
+
+    power_cut(cluster, "node2", "instance1")
+    files.write_file(os.path.join(cluster.directory, "power"), '{"powered": false}')
+    cluster.ok("gnt-instance", "failover", "-f", "-n", "node3", "instance1")
+    assert running_on(cluster) == {"node3": ["instance1"]}
+    assert of_instance(cluster, "instance1", "pnode", "status") == ["node3", "running"]
+    cluster.start(daemons.NODED, "node2")
+    cluster.ok("gnt-node", "modify", "--node-parameters=oob_program=default", "node2")
+
+
+def test_f23_primary_node_changes_only_if_the_instance_starts(cluster: Cluster) -> None:
+    add_diskless(cluster, "instance1", "node2")
+    inject(cluster, "node3", {"action": "fail", "operation": "start", "message": "no more event channels"})
+
+    told = refused(cluster, "gnt-instance failover -f -n node3 instance1")
+
+    assert "no more event channels" in told
+    assert of_instance(cluster, "instance1", "pnode", "status") == ["node2", "ERROR_down"]
+    cluster.ok("gnt-instance", "startup", "instance1")
+    assert running_on(cluster) == {"node2": ["instance1"]}
+
+
+def running_on(cluster: Cluster) -> dict[str, list[str]]:
+    """Return what runs on the nodes where something does."""
+    found = {node: invariants.instances_on(cluster, node) for node in cluster.nodes}
+    return {node: names for node, names in found.items() if names}
+
+
+def power_cut(cluster: Cluster, node: str, *instances: str) -> None:
+    """Let instances of a node whose daemon does not run be gone."""
+    for name in instances:
+        os.unlink(os.path.join(cluster.paths(node).fake_hypervisor_dir, name))
 
 
 # --- calls that come twice, or to the wrong disk ------------------------------------------------

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ganeti.cli.failures import ExitCode, UsageError
 from ganeti.cli.instance.select import full_name
 from ganeti.cli.jobs import run_op
 from ganeti.cli.parse import Values
 from ganeti.cli.session import Session
+from ganeti.luxi import methods
+from ganeti.model.enums import InstanceStatus
 from ganeti.model.opcodes.instance import OpInstanceFailover, OpInstanceMigrate
 
 
@@ -16,10 +18,14 @@ def failover(session: Session, options: Values, args: Sequence[str]) -> int:
     """Fail an instance over."""
     _one_target(options)
     if not (options.force or options.dry_run or options.cleanup):
-        session.console.confirm(
-            f"Instance {full_name(session, args[0])} will be stopped and started on another node. Continue?",
-            "the guest is down for a moment, as in a power cut; gnt-instance migrate avoids that",
-        )
+        name = full_name(session, args[0])
+        if options.ignore_consistency:
+            _confirm_without_proof(session, name)
+        else:
+            session.console.confirm(
+                f"Instance {name} will be stopped and started on another node. Continue?",
+                "the guest is down for a moment, as in a power cut; gnt-instance migrate avoids that",
+            )
     op = OpInstanceFailover.from_wire(
         {
             "instance_name": args[0],
@@ -33,6 +39,26 @@ def failover(session: Session, options: Values, args: Sequence[str]) -> int:
     )
     run_op(session, options, op)
     return ExitCode.SUCCESS
+
+
+def _confirm_without_proof(session: Session, name: str) -> None:
+    """Ask whether the administrator knows what the master cannot: that the instance is down where it was."""
+    answer = session.client.call(methods.query, "instance", ["pnode", "status"], ["=", "name", name])
+    ((_, node), (_, status)), *_ = answer["data"]
+    known = _UNASKED.get(status, "")
+    session.console.confirm(
+        f"WARNING: instance {name} will be started on another node even if it cannot be stopped on node {node}{known}."
+        f" If it still runs there it will run twice and destroy its disks."
+        f" Is it certain that node {node} is switched off?",
+        "a node that is marked offline, or does not answer, may well go on with its instances: look at its power",
+    )
+
+
+#: what the status of an instance says of its primary node
+_UNASKED: Mapping[str, str] = {
+    InstanceStatus.ERROR_NODE_OFFLINE: ", which is marked offline",
+    InstanceStatus.ERROR_NODE_DOWN: ", which does not answer",
+}
 
 
 def migrate(session: Session, options: Values, args: Sequence[str]) -> int:

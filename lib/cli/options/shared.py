@@ -149,7 +149,7 @@ ROWS: tuple[Option, ...] = (
         "ignore-consistency",
         ("--ignore-consistency",),
         "ignore_consistency",
-        "Go on although the copy of a disk may be old: data can be lost",
+        "Go on although nothing proves that it is safe: an instance may run twice, a copy of a disk may be old",
         action="store_true",
     ),
     Option(

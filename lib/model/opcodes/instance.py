@@ -389,7 +389,9 @@ class OpInstanceMove(InstanceOpCode):
     target_node: NodeName = param(doc="Node to move to")
     target_node_uuid: Uuid | None = param(default=None, doc="UUID of the node to move to")
     compress: PluginName = param(default="none", doc="Tool that compresses what goes over the network, or `none`")
-    ignore_consistency: bool = param(default=False, doc="Go on even if its present node does not answer")
+    ignore_consistency: bool = param(
+        default=False, doc="Go on even if nothing proves that it is down on its present node"
+    )
 
 
 class OpInstanceChangeGroup(InstanceOpCode):

@@ -191,6 +191,23 @@ def test_nothing_is_asked_about_an_instance_that_is_not_there(cluster: Cli, comm
     assert cluster.master.jobs == []
 
 
+@pytest.mark.parametrize(
+    ("status", "known"),
+    [("running", "node1. If"), ("ERROR_nodedown", "does not answer"), ("ERROR_nodeoffline", "marked offline")],
+)
+def test_f23_word_of_the_administrator_in_place_of_proof_is_asked_for_in_strong_words(
+    cluster: Cli, status: str, known: str
+) -> None:
+    for row in cluster.master.tables["instance"]:
+        row["status"] = [0, status]
+
+    ran = cluster.run("gnt-instance failover --ignore-consistency web1", stdin="n\n")
+
+    assert ran.code == 13 and cluster.master.jobs == []
+    assert "run twice and destroy its disks" in ran.err and known in ran.err
+    assert "certain that node node1 is switched off?" in ran.err
+
+
 def test_reboot_type_and_timeouts_are_passed_on(cli: Cli) -> None:
     cli.run("gnt-instance reboot -t full --shutdown-timeout 7 web1")
 

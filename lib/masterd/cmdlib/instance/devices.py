@@ -204,10 +204,17 @@ async def start(
     Raises OpExecError when it does not start: its disks are shut down then, unless the
     answer was lost, for it may run.
     """
+    (await try_to_start(services, node, instance, paused, trail, warn)).unwrap(f"start instance {instance.name}")
+
+
+async def try_to_start(
+    services: Services, node: Node, instance: FilledInstance, paused: bool, trail: ReasonTrail, warn: Warn
+) -> NodeResult[None]:
+    """Do as `start` does, and return what the node answered."""
     answer = await services.rpc.call(node, p.instance_start, instance, paused, trail)
     if answer.failure and not answer.failure.uncertain:
         await shutdown_disks(services, services.config.current, instance, warn)
-    answer.unwrap(f"start instance {instance.name}")
+    return answer
 
 
 async def is_running(services: Services, node: Node, instance: FilledInstance) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ganeti import errors
 from ganeti.errors import ECode
 from ganeti.masterd.cmdlib.base import ALL, HookRun, Locks, LogicalUnit, get_instance
-from ganeti.masterd.cmdlib.instance import devices, moves, relocation
+from ganeti.masterd.cmdlib.instance import devices, fencing, moves, relocation
 from ganeti.masterd.cmdlib.instance.common import Placed, instance_hooks, instance_locks, placed
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import AdminState, Level
@@ -21,14 +21,20 @@ from ganeti.schema import replace
 
 
 class Failover(NamedTuple):
-    """The instance where it is, and where it goes."""
+    """The instance where it is, what proves that it is down there or will be, and where it goes."""
 
     source: Placed
     target: Node
+    evidence: fencing.Evidence
 
 
 class LUInstanceFailover(LogicalUnit[OpInstanceFailover, Failover]):
-    """Stop the instance, record the other node as its primary, start it there."""
+    """Stop the instance, record the other node as its primary, start it there; take the record back if that fails.
+
+    Nothing is recorded before the instance is known to be down where it was.  The record
+    comes before the start: a master that dies in between leaves one that is started where
+    it may be running already, and nowhere else.
+    """
 
     def locks(self, level: Level, config: Config) -> Locks | None:
         if level == Level.NODE:
@@ -59,7 +65,9 @@ class LUInstanceFailover(LogicalUnit[OpInstanceFailover, Failover]):
         if instance.admin_state == AdminState.UP:
             wanted = backend(source.on_node.beparams).minmem
             await devices.need_memory(self.services, target, source.on_node, wanted, "fail over")
-        return Failover(source, target)
+        evidence = await fencing.look(self.services, config, source)
+        fencing.need_proof(source, evidence, force=self.op.ignore_consistency)
+        return Failover(source, target, evidence)
 
     def hooks(self, plan: Failover, config: Config) -> HookRun:
         env = {
@@ -75,7 +83,9 @@ class LUInstanceFailover(LogicalUnit[OpInstanceFailover, Failover]):
 
     async def execute(self, plan: Failover) -> None:
         instance = plan.source.instance
+        await self._end_moves(plan)
         await self._stop_at_source(plan)
+        before = self.services.config.current
         with self.services.config.update() as draft:
             now = draft.instances[instance.uuid]
             now = replace(now, disks_active=now.admin_state == AdminState.UP)
@@ -85,34 +95,66 @@ class LUInstanceFailover(LogicalUnit[OpInstanceFailover, Failover]):
             return
         moved = fill_instance(config, config.instances[instance.uuid])
         self.info(f"starting instance {instance.name} on node {plan.target.name}")
-        await devices.assemble_disks(self.services, config, moved, self.warn)
-        await devices.start(self.services, plan.target, moved, False, self.reason_trail(), self.warn)
+        try:
+            await devices.assemble_disks(self.services, config, moved, self.warn)
+        except errors.OpExecError:
+            await self._stay(plan, before)
+            raise
+        answer = await devices.try_to_start(self.services, plan.target, moved, False, self.reason_trail(), self.warn)
+        if answer.failure and answer.failure.uncertain:
+            self.warn(f"instance {instance.name} may run on node {plan.target.name}, which stays its primary node")
+        elif answer.failure:
+            await self._stay(plan, before)
+        answer.unwrap(f"start instance {instance.name}")
 
     async def _stop_at_source(self, plan: Failover) -> None:
-        source, instance = plan.source.primary, plan.source.instance
-        await self._end_moves(plan)
-        if source.offline:
-            self.warn(
-                f"node {source.name} is offline: it cannot be asked to stop instance {instance.name};"
-                " make sure that the node is down"
-            )
+        """Make sure that the instance is down where it was.
+
+        Raises OpExecError.
+        """
+        source, instance = fencing.reachable(plan.source.primary), plan.source.instance
+        force = self.op.ignore_consistency
+        if not plan.evidence.answers:
+            self._tell_unasked(plan)
             return
         self.info(f"stopping instance {instance.name} on node {source.name}")
         answer = await self.services.rpc.call(
             source, p.instance_shutdown, plan.source.on_node, self.op.shutdown_timeout, self.reason_trail()
         )
-        if not answer.ok and not self.op.ignore_consistency:
-            raise errors.OpExecError(
-                f"cannot stop instance {instance.name} on node {source.name}: {answer.failure};"
-                " make sure it is down there, then use --ignore-consistency"
-            )
         if not answer.ok:
             self.warn(f"cannot stop instance {instance.name} on node {source.name}: {answer.failure}")
-        if not await devices.shutdown_disks(
-            self.services, self.services.config.current, plan.source.on_node, self.warn
-        ):
-            if not self.op.ignore_consistency:
-                raise errors.OpExecError(f"cannot shut down the disks of instance {instance.name}")
+            now = await fencing.look(self.services, self.services.config.current, plan.source)
+            if now.runs or (now.runs is None and not force):
+                raise errors.OpExecError(
+                    f"cannot stop instance {instance.name} on node {source.name}: {answer.failure}; {now.told}"
+                    + ("" if now.runs else "; make sure it is down there, then use --ignore-consistency")
+                )
+        config = self.services.config.current
+        if not await devices.shutdown_disks(self.services, config, plan.source.on_node, self.warn) and not force:
+            raise errors.OpExecError(f"cannot shut down the disks of instance {instance.name}")
+        if plan.source.primary.offline:
+            await devices.shutdown_disks_on(self.services, source, plan.source.on_node, self.warn)
+
+    def _tell_unasked(self, plan: Failover) -> None:
+        """Tell the submitter why nothing is stopped: what proves that nothing runs, or that nothing does."""
+        told, name = plan.evidence.told, plan.source.instance.name
+        if plan.evidence.runs is None:
+            self.warn(
+                f"{told}; going on because of --ignore-consistency: should instance {name}"
+                f" still run on node {plan.source.primary.name}, it will run twice and destroy its disks"
+            )
+        else:
+            self.info(f"{told}: instance {name} is down")
+
+    async def _stay(self, plan: Failover, before: Config) -> None:
+        """Take the record of the move back after the instance did not start on the target."""
+        uuid = plan.source.instance.uuid
+        with self.services.config.update() as draft:
+            relocation.take_back(draft, before.instances[uuid], before.disks)
+        await self.services.config.durable(draft)
+        self.warn(
+            f"instance {plan.source.instance.name} is down, its primary node is {plan.source.primary.name} as before"
+        )
 
     async def _end_moves(self, plan: Failover) -> None:
         """Have nodes give up what they keep from a move that was cut off."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ganeti import errors
 from ganeti.errors import ECode
 from ganeti.masterd.cmdlib.base import ALL, HookRun, Locks, LogicalUnit, get_instance, need_online
-from ganeti.masterd.cmdlib.instance import devices, moves, relocation
+from ganeti.masterd.cmdlib.instance import devices, fencing, moves, relocation
 from ganeti.masterd.cmdlib.instance.common import Placed, instance_hooks, instance_locks, placed
 from ganeti.masterd.cmdlib.instance.failover import Failover, LUInstanceFailover
 from ganeti.masterd.config.snapshot import Config
@@ -105,9 +105,10 @@ class LUInstanceMigrate(LogicalUnit[OpInstanceMigrate, Migration]):
             return
         if plan.failover:
             self.info(f"instance {name} cannot be migrated, failing it over")
-            op = OpInstanceFailover(instance_name=name, target_node=NodeName(plan.target.name))
+            op = OpInstanceFailover(instance_name=name, target_node=NodeName(plan.target.name), reason=self.op.reason)
             unit = LUInstanceFailover(op, self.services, self.call, self.held)
-            await unit.execute(Failover(plan.source, plan.target))
+            evidence = await fencing.look(self.services, self.services.config.current, plan.source)
+            await unit.execute(Failover(plan.source, plan.target, evidence))
             return
         self.info(f"migrating instance {name} from node {plan.source.primary.name} to node {plan.target.name}")
         await self._migrate(plan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ganeti import errors
 from ganeti.errors import ECode
@@ -12,6 +12,7 @@ from ganeti.masterd.config.draft import Draft
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.services import Services
 from ganeti.model.enums import DiskTemplate
+from ganeti.model.objects.disk import Disk
 from ganeti.model.objects.instance import Instance
 from ganeti.model.objects.node import Node
 from ganeti.model.params import ipolicy
@@ -114,6 +115,13 @@ def record_move(draft: Draft, instance: Instance, target: Node) -> None:
         if old in disk.nodes:
             nodes = tuple(target.uuid if node == old else node for node in disk.nodes)
             draft.disks[uuid] = replace(disk, nodes=nodes)
+
+
+def take_back(draft: Draft, before: Instance, disks: Mapping[Uuid, Disk]) -> None:
+    """Undo `record_move` in a draft: the nodes of an instance and its disks are those of before."""
+    draft.instances[before.uuid] = replace(draft.instances[before.uuid], primary_node=before.primary_node)
+    for uuid in before.disks:
+        draft.disks[uuid] = replace(draft.disks[uuid], nodes=disks[uuid].nodes)
 
 
 def move_env(plan_old: Node, plan_new: Node) -> dict[str, object]:
