@@ -190,6 +190,29 @@ PROGRAM = Program(
             options=("force", *JOB),
         ),
         Command(
+            "grow-disk",
+            "ganeti.cli.instance.disks:grow",
+            "Make a disk of an instance larger.",
+            "gnt-instance grow-disk web1 0 2g",
+            detail="The arguments are the instance, the number of the disk, and what is added to it, or with --absolute"
+            " its new size. The guest sees the new size when the instance is started the next time. Disks cannot be"
+            " made smaller.",
+            args=("instance 1..1", "unknown 1..1", "unknown 1..1"),
+            unknown="number or size",
+            options=("no-wait-for-sync", "absolute", "ignore-ipolicy", *JOB),
+        ),
+        Command(
+            "recreate-disks",
+            "ganeti.cli.instance.disks:recreate",
+            "Make lost disks of a stopped instance anew, empty.",
+            "gnt-instance recreate-disks --disk 0:size=20g web1",
+            detail="Without --disk all disks are made; none of them may be there. A size or mode given with --disk"
+            " replaces the one of before. With -n or -I the disks, all of them, are made on another node, and the"
+            " instance moves there. Install the instance afterwards: gnt-instance reinstall.",
+            args=("instance 1..1",),
+            options=("disk", "node#2", "iallocator", *JOB),
+        ),
+        Command(
             "console",
             "ganeti.cli.instance.console:console",
             "Connect to the console of an instance, or tell how to.",

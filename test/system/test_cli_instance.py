@@ -356,6 +356,26 @@ def test_stopped_instance_is_renamed(cluster3: Cluster, store: str) -> None:
     cluster3.ok("gnt-instance", "rename", "instance20", store)
 
 
+def test_disks_grow_and_are_made_anew_where_an_allocator_says(cluster3: Cluster, store: str) -> None:
+    cluster3.ok("gnt-instance", "grow-disk", store, "0", "8m")
+    assert of_instance(cluster3, store, "disk.size/0") == ["16"]
+    cluster3.ok("gnt-instance", "shutdown", store)
+    (shown,) = lines(cluster3, f"gnt-instance activate-disks {store}")
+    node, name, path = shown.split(":")
+    assert (node, name, os.path.getsize(path)) == ("node2", "disk/0", 16 << 20)
+    assert "is there on node node2" in refused(cluster3, f"gnt-instance recreate-disks -n node3 {store}")
+    os.unlink(path)
+    add_diskless(cluster3, "instance3", "node2", "-B", "memory=512")
+
+    cluster3.ok("gnt-instance", "recreate-disks", "-I", "most-free", "--disk", "0:size=8m", store)
+
+    assert of_instance(cluster3, store, "disk.size/0", "disks_active") == ["8", "N"]
+    (anew,) = lines(cluster3, f"gnt-instance activate-disks {store}")
+    assert anew.split(":")[0] == of_instance(cluster3, store, "pnode")[0] != "node2"
+    cluster3.ok("gnt-instance", "reinstall", "-f", store)
+    cluster3.ok("gnt-instance", "startup", store)
+
+
 def test_tags_are_added_found_and_removed(cluster3: Cluster, web: str) -> None:
     cluster3.ok("gnt-instance", "add-tags", web, "owner:me", "tier:1")
     assert lines(cluster3, f"gnt-instance list-tags {web}") == ["owner:me", "tier:1"]

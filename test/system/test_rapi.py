@@ -109,7 +109,7 @@ def test_a_job_waits_for_another_one_that_the_body_names(remote: Remote, instanc
     assert remote.ended(first)["status"] == remote.ended(second)["status"] == "success"
 
 
-def test_disks_of_a_stopped_instance_are_taken_into_and_out_of_use(remote: Remote, cluster3: Cluster) -> None:
+def test_disks_of_a_stopped_instance_are_used_grown_and_made_anew(remote: Remote, cluster3: Cluster) -> None:
     remote.done("POST", "/2/instances", {**CREATION, "start": False})
 
     activated = remote.done("PUT", "/2/instances/instance1/activate-disks?ignore_size=1")
@@ -118,6 +118,11 @@ def test_disks_of_a_stopped_instance_are_taken_into_and_out_of_use(remote: Remot
     ((where, name, path),) = activated["opresult"][0]
     assert (where, name, os.path.dirname(path)[-10:]) == ("node2", "disk/0", "/instance1")
     assert deactivated["opresult"] == [None]
+    remote.done("POST", "/2/instances/instance1/disk/0/grow", {"amount": 4})
+    assert remote.value("GET", "/2/instances/instance1")["disk.sizes"] == [20] == [os.path.getsize(path) >> 20]
+    os.unlink(path)
+    remote.done("POST", "/2/instances/instance1/recreate-disks", {"disks": [[0, {"size": 8}]]})
+    assert remote.value("GET", "/2/instances/instance1")["disk.sizes"] == [8] == [os.path.getsize(path) >> 20]
     remove_all(cluster3)
 
 

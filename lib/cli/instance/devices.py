@@ -35,6 +35,20 @@ def new_disks(given: Sequence[Device], os_size: int | None, template: str | None
     return disks
 
 
+def lost_disks(given: Sequence[Device]) -> list[list[object]]:
+    """Return the disks to be made anew as [index, changes].
+
+    Raises UsageError.
+    """
+    found: list[list[object]] = []
+    for ident, values in given:
+        index = _index(ident)
+        if not isinstance(index, int) or index < 0 or values is False:
+            raise UsageError(f"cannot read disk {ident!r}: a number comes first, as in 0 or 0:size=10g")
+        found.append([index, sizes(values, _DISK_SIZES) if isinstance(values, Mapping) else {}])
+    return found
+
+
 def new_nics(given: Sequence[Device], none_wanted: bool) -> list[dict[str, object]]:
     """Return the network interfaces of a new instance: one with defaults unless told otherwise."""
     if none_wanted:

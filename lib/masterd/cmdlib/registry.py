@@ -29,10 +29,12 @@ from ganeti.masterd.cmdlib.instance.console import LUInstanceConsole
 from ganeti.masterd.cmdlib.instance.create import LUInstanceCreate
 from ganeti.masterd.cmdlib.instance.deactivate_disks import LUInstanceDeactivateDisks
 from ganeti.masterd.cmdlib.instance.failover import LUInstanceFailover
+from ganeti.masterd.cmdlib.instance.grow_disk import LUInstanceGrowDisk
 from ganeti.masterd.cmdlib.instance.migrate import LUInstanceMigrate
 from ganeti.masterd.cmdlib.instance.multi_alloc import LUInstanceMultiAlloc
 from ganeti.masterd.cmdlib.instance.query_data import LUInstanceQueryData
 from ganeti.masterd.cmdlib.instance.reboot import LUInstanceReboot
+from ganeti.masterd.cmdlib.instance.recreate_disks import LUInstanceRecreateDisks
 from ganeti.masterd.cmdlib.instance.reinstall import LUInstanceReinstall
 from ganeti.masterd.cmdlib.instance.remove import LUInstanceRemove
 from ganeti.masterd.cmdlib.instance.rename import LUInstanceRename
@@ -96,11 +98,13 @@ UNITS: Mapping[type[OpCode], type[LogicalUnit[Any, Any]]] = {
     i.OpInstanceCreate: LUInstanceCreate,
     i.OpInstanceDeactivateDisks: LUInstanceDeactivateDisks,
     i.OpInstanceFailover: LUInstanceFailover,
+    i.OpInstanceGrowDisk: LUInstanceGrowDisk,
     i.OpInstanceMigrate: LUInstanceMigrate,
     i.OpInstanceMultiAlloc: LUInstanceMultiAlloc,
     i.OpInstanceQuery: LUInstanceQuery,
     i.OpInstanceQueryData: LUInstanceQueryData,
     i.OpInstanceReboot: LUInstanceReboot,
+    i.OpInstanceRecreateDisks: LUInstanceRecreateDisks,
     i.OpInstanceReinstall: LUInstanceReinstall,
     i.OpInstanceRemove: LUInstanceRemove,
     i.OpInstanceRename: LUInstanceRename,

@@ -343,3 +343,46 @@ def test_disks_are_deactivated(cli: Cli) -> None:
     op = only_op(cli)
     assert ran == (0, "", "")
     assert (op["OP_ID"], op["force"]) == ("OP_INSTANCE_DEACTIVATE_DISKS", True)
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        ("web1 1 2g", {"disk": 1, "amount": 2048, "absolute": False, "wait_for_sync": True}),
+        ("--absolute --no-wait-for-sync web1 0 512", {"disk": 0, "amount": 512, "absolute": True}),
+    ],
+)
+def test_a_disk_grows_as_the_arguments_say(cli: Cli, line: str, fields: dict[str, Any]) -> None:
+    ran = cli.run(f"gnt-instance grow-disk {line}")
+
+    op = only_op(cli)
+    assert ran == (0, "", "")
+    assert {key: op[key] for key in fields} == fields
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("grow-disk web1 first 1g", "cannot read disk 'first'"),
+        ("grow-disk web1 0 much", "amount: cannot read size"),
+        ("grow-disk web1 16 1g", "a disk index from 0 to 15"),
+        ("recreate-disks --disk data web1", "a number comes first"),
+        ("recreate-disks --disk no_0 web1", "a number comes first"),
+        ("recreate-disks -n node1 -I any web1", "give one of them"),
+    ],
+)
+def test_disks_that_make_no_sense_are_refused_before_anything_is_sent(cli: Cli, line: str, message: str) -> None:
+    ran = cli.run(f"gnt-instance {line}")
+
+    assert ran.code == 1
+    assert message in ran.err
+    assert cli.master.jobs == []
+
+
+def test_lost_disks_are_made_anew_as_the_options_say(cli: Cli) -> None:
+    ran = cli.run("gnt-instance recreate-disks --disk 2:size=1g,mode=ro --disk 0 -n node3 web1")
+
+    op = only_op(cli)
+    assert ran == (0, "", "")
+    assert op["disks"] == [[2, {"size": 1024, "mode": "ro"}], [0, {}]]
+    assert op["nodes"] == ["node3"]

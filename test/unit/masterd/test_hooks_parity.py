@@ -35,7 +35,7 @@ HOOKS: Mapping[str, Any] = SPEC["hooks"]
 
 MASTER, PRIMARY, TARGET, NEW = (f"node{number}.example.com" for number in (1, 2, 3, 4))
 
-#: an operation of each kind; instance 1 is diskless and runs on the primary, 2 is stopped there, 3 has shared disks
+#: instance 1 is diskless and runs on the primary, 2 is stopped there, 4 has a disk, 5 lost one
 EXAMPLES: Mapping[str, Callable[[], OpCode]] = {
     "cluster-init": c.OpClusterPostInit,
     "cluster-modify": lambda: c.OpClusterSetParams(candidate_pool_size=3),
@@ -59,6 +59,8 @@ EXAMPLES: Mapping[str, Callable[[], OpCode]] = {
     "instance-reboot": lambda: i.OpInstanceReboot.from_wire(
         {"instance_name": sim_ops.name_of(1), "reboot_type": "full"}
     ),
+    "disk-grow": lambda: i.OpInstanceGrowDisk.from_wire({"instance_name": sim_ops.name_of(4), "disk": 0, "amount": 4}),
+    "instance-recreate-disks": lambda: i.OpInstanceRecreateDisks(instance_name=sim_ops.name_of(5)),
     "instance-modify": lambda: sim_ops.modify(1, beparams={"vcpus": 2}),
 }
 #: looked at below: one needs a node that is no node yet, the other a cluster of one
@@ -112,6 +114,8 @@ def asked() -> Iterator[tuple[Runs, Config]]:
     async def scenario(master: Master) -> tuple[Runs, Config]:
         await master.run(sim_ops.create(1, on=2), sim_ops.create(2, on=2, start=False))
         await master.run(sim_ops.create(4, on=2, disks=1, start=False), g.OpGroupAdd.from_wire({"group_name": "empty"}))
+        await master.run(sim_ops.create(5, on=2, disks=1, start=False))
+        shutil.rmtree(os.path.join(cluster.nodes[1].paths.file_storage_dir, sim_ops.name_of(5)))
         runs = {path: await hooks_of(master, example()) for path, example in EXAMPLES.items()}
         return runs, master.daemon.config.current
 

@@ -112,13 +112,26 @@ def build_disk(
         logical_id=(str(driver or FileDriver.LOOP), f"{directory}/{uuid}.file.disk{index}"),
         iv_name=f"disk/{index}",
         size=disk_size(request, path),
-        mode=type_of(DiskMode).parse(request.get("mode", "rw"), f"{path}.mode"),
+        mode=disk_mode(request, path),
         nodes=tuple(nodes),
-        spindles=_spindles(request, path),
+        spindles=disk_spindles(request, path),
     )
 
 
-def _spindles(request: Mapping[str, str | int], path: str) -> int | None:
+def disk_mode(request: Mapping[str, str | int], path: str) -> DiskMode:
+    """Return the mode a disk request asks for, read-write unless it says.
+
+    Raises ParameterError naming `path`.
+    """
+    mode: DiskMode = type_of(DiskMode).parse(request.get("mode", "rw"), f"{path}.mode")
+    return mode
+
+
+def disk_spindles(request: Mapping[str, str | int], path: str) -> int | None:
+    """Return the number of spindles a disk request asks for, None when it does not say.
+
+    Raises OpPrereqError naming `path`.
+    """
     given = request.get("spindles")
     if given is None:
         return None

@@ -63,7 +63,7 @@ def placed(config: Config, instance: Instance, act: str) -> Placed:
 
 
 async def need_stopped(services: Services, plan: Placed, act: str) -> None:
-    """Refuse to go on with an instance that is meant to run, or runs.
+    """Refuse to go on with an instance that is meant to run, or runs; nothing runs on a node marked offline.
 
     Raises OpPrereqError.
     """
@@ -76,7 +76,7 @@ async def need_stopped(services: Services, plan: Placed, act: str) -> None:
         raise errors.OpPrereqError(
             f"cannot {act}: a move of it was cut off; see gnt-instance migrate --cleanup", ECode.STATE
         )
-    if await devices.is_running(services, plan.primary, plan.on_node):
+    if not plan.primary.offline and await devices.is_running(services, plan.primary, plan.on_node):
         raise errors.OpPrereqError(f"cannot {act}: it runs on node {plan.primary.name}", ECode.STATE)
 
 

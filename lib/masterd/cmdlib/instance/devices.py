@@ -53,15 +53,11 @@ def file_directories(disks: Sequence[Disk]) -> list[str]:
     return list(dict.fromkeys(posixpath.dirname(path) for path in paths))
 
 
-async def create_directories(
-    services: Services, config: Config, instance: FilledInstance, undo: AsyncExitStack, warn: Warn
-) -> None:
-    """Make the directories of file-like disks on the primary node; removed when `undo` unwinds.
+async def create_directories(services: Services, node: Node, instance: FilledInstance) -> None:
+    """Make the directories of file-like disks on a node; those that are there stay as they are.
 
     Raises OpExecError.
     """
-    node = config.nodes[instance.primary_node] if instance.primary_node else config.master
-    undo.push_async_callback(remove_directories, services, node, instance.disks_info, warn)
     for directory in file_directories(instance.disks_info):
         answer = await to_the_end(services.rpc.call(node, p.file_storage_dir_create, directory))
         answer.unwrap(f"make the directory of instance {instance.name}")
@@ -78,11 +74,20 @@ async def remove_directories(services: Services, node: Node, disks: Sequence[Dis
 async def create_disks(
     services: Services, config: Config, instance: FilledInstance, undo: AsyncExitStack, warn: Warn
 ) -> None:
-    """Create all disks on all their nodes; what was created is removed when `undo` unwinds.
+    """Create all disks on all their nodes, and their directories; both are removed when `undo` unwinds.
 
     Raises OpExecError naming disk and node.
     """
-    await create_directories(services, config, instance, undo, warn)
+    node = config.nodes[instance.primary_node] if instance.primary_node else config.master
+    undo.push_async_callback(remove_directories, services, node, instance.disks_info, warn)
+    await create_directories(services, node, instance)
+    await create_in_directories(services, config, instance, undo, warn)
+
+
+async def create_in_directories(
+    services: Services, config: Config, instance: FilledInstance, undo: AsyncExitStack, warn: Warn
+) -> None:
+    """Do as `create_disks` does where the directories are there, and stay."""
     for disk in instance.disks_info:
         # Before: a call whose answer is lost may have made it. A node removes only what is this very disk.
         undo.push_async_callback(remove_disks, services, config, instance, warn, [disk])
