@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ganeti import errors
@@ -29,8 +31,10 @@ from ganeti.noded.context import NodeContext
 from ganeti.procedure import Procedure, table_of
 from ganeti.rpc import procedures
 
+Subject = Callable[[NodeContext], object]
+
 #: a method of one of these whose name is a procedure's carries it out
-SUBJECTS: tuple[Callable[[NodeContext], object], ...] = (
+SUBJECTS: tuple[Subject, ...] = (
     Allocators,
     BlockDevices,
     ConfigCopy,
@@ -62,16 +66,56 @@ def bind(node: NodeContext) -> Mapping[str, Handler]:
     Raises ProgrammerError when a call has no handler, more than one, or one with
     other parameters.
     """
-    subjects = [subject(node) for subject in SUBJECTS]
-    return {name: _handler_of(procedure, subjects) for name, procedure in table_of(procedures).items()}
+    return _Handlers(carriers(), node)
 
 
-def _handler_of(procedure: Procedure[..., Any], subjects: list[object]) -> Handler:
+@functools.cache
+def carriers() -> Mapping[str, tuple[Subject, str]]:
+    """Return which method of which subject carries out each call of the table, by wire name.  Raises as `bind`."""
+    return {name: _carrier_of(procedure) for name, procedure in table().items()}
+
+
+@functools.cache
+def table() -> Mapping[str, Procedure[..., Any]]:
+    """Return the table of node calls, by wire name."""
+    return table_of(procedures)
+
+
+def warm_up() -> None:
+    """Look up once what processes forked off this one then find made, and share."""
+    for name in carriers():
+        _ = table()[name].arguments
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)  # writes to every logger there is
+
+
+def _carrier_of(procedure: Procedure[..., Any]) -> tuple[Subject, str]:
     method = procedure.stub.__name__
-    able = [subject for subject in subjects if hasattr(subject, method)]
+    able = [subject for subject in SUBJECTS if hasattr(subject, method)]
     if len(able) != 1:
-        owners = ", ".join(type(subject).__name__ for subject in able) or "nothing"
+        owners = ", ".join(str(subject) for subject in able) or "nothing"
         raise errors.ProgrammerError(f"call {procedure.name} must have one handler, but is carried out by {owners}")
-    handler: Handler = getattr(able[0], method)
-    procedure.check_handler(handler)
-    return handler
+    procedure.check_handler(getattr(able[0], method))
+    return able[0], method
+
+
+class _Handlers(Mapping[str, Handler]):
+    """Handlers whose subject is made when it is first asked for: a function process carries out one call, not all."""
+
+    def __init__(self, found: Mapping[str, tuple[Subject, str]], node: NodeContext) -> None:
+        self._carriers = found
+        self._node = node
+        self._subjects: dict[Subject, object] = {}
+
+    def __getitem__(self, name: str) -> Handler:
+        subject, method = self._carriers[name]
+        if subject not in self._subjects:
+            self._subjects[subject] = subject(self._node)
+        handler: Handler = getattr(self._subjects[subject], method)
+        return handler
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._carriers)
+
+    def __len__(self) -> int:
+        return len(self._carriers)

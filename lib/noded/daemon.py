@@ -26,8 +26,6 @@ from ganeti.noded.nursery import Nursery
 from ganeti.noded.options import HOOK_SECONDS, MAX_PROCESSES, PROGRAM, Options
 from ganeti.noded.service import NodeDaemon
 from ganeti.paths import Paths
-from ganeti.procedure import table_of
-from ganeti.rpc import procedures
 from ganeti.rpc.transport import DEFAULT_PORT
 from ganeti.utils import log as logs
 from ganeti.utils import net, option_types, process, program
@@ -110,7 +108,7 @@ async def _run(
     options: Options,
     ready: Callable[[], None],
 ) -> None:
-    await NodeDaemon(paths, table_of(procedures), handlers, server, options, SystemClock()).run(ready)
+    await NodeDaemon(paths, calls.table(), handlers, server, options, SystemClock()).run(ready)
 
 
 def _lock_memory() -> None:

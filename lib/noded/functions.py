@@ -119,8 +119,7 @@ class Functions:
     """All function calls of a node daemon.
 
     Those that are not inline are carried out by the function `server`.  `on_quit` is
-    called when a call asked for the daemon's end, or the server is lost.  Raises
-    ProgrammerError when a handler does not fit its procedure.
+    called when a call asked for the daemon's end, or the server is lost.
     """
 
     def __init__(
@@ -138,8 +137,6 @@ class Functions:
         keep_unfetched: Keep = KEEP_UNFETCHED,
         abandoned_after: float = ABANDONED_AFTER,
     ) -> None:
-        for name, handler in handlers.items():
-            table[name].check_handler(handler)
         self._table = table
         self._handlers = handlers
         self._clock = clock

@@ -25,8 +25,6 @@ from ganeti.noded.context import NodeContext
 from ganeti.noded.function_server import ServerProcess
 from ganeti.noded.options import PROGRAM, Options
 from ganeti.paths import Paths
-from ganeti.procedure import table_of
-from ganeti.rpc import procedures
 from ganeti.rpc.transport import ANSWER_LIMIT, REQUEST_LIMIT
 from ganeti.utils import json, process
 from ganeti.utils import log as logs
@@ -93,6 +91,7 @@ def main(argv: Sequence[int]) -> None:
     os.set_inheritable(control.fileno(), False)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for function servers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    calls.warm_up()
     gc.collect()
     gc.freeze()
     with contextlib.suppress(ConnectionResetError):
@@ -120,4 +119,4 @@ def _be_function_server(nursery: socket.socket, control: socket.socket, request:
     except (errors.GenericError, OSError) as err:
         nursery.send(str(err).encode()[: _PACKET // 2] or b"no reason given")
         os._exit(1)
-    function_server.become(control, table_of(procedures), handlers, answer_limit=ANSWER_LIMIT, body_limit=REQUEST_LIMIT)
+    function_server.become(control, calls.table(), handlers, answer_limit=ANSWER_LIMIT, body_limit=REQUEST_LIMIT)

@@ -26,7 +26,7 @@ from ganeti.paths import Paths
 from ganeti.procedure import Procedure
 from ganeti.utils import files
 from ganeti.utils import log as logs
-from ganeti.utils.listen import bound_socket, default_address
+from ganeti.utils.listen import bound_socket, default_address, use_small_tls_buffers
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,7 @@ class NodeDaemon:
         loop.add_signal_handler(signal.SIGHUP, self._look_again)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         self._clear()
+        use_small_tls_buffers()
         address = self._options.bind or default_address(self._paths)
         listening = bound_socket(address, self._options.port, self._options.interface)
         await self._server.listen(listening, self._tls)

@@ -32,7 +32,7 @@ from ganeti.rapi.server import MAX_CLIENTS, ApiServer, Limits, tls_context
 from ganeti.rapi.watching import make_watching
 from ganeti.utils import files, option_types, process, watch
 from ganeti.utils import log as logs
-from ganeti.utils.listen import bound_socket, default_address
+from ganeti.utils.listen import bound_socket, default_address, use_small_tls_buffers
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +139,7 @@ def _open(paths: Paths, options: argparse.Namespace) -> _Opened:
     users = UsersFile(paths.rapi_users)
     users.load()
     address = options.bind or default_address(paths)
+    use_small_tls_buffers()
     listening = bound_socket(address, options.port, options.interface)
     log.info("listening at %s port %d%s", address, options.port, "" if tls else " without encryption")
     return _Opened(listening, tls, users)

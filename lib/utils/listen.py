@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio.sslproto
 import socket
 
 from ganeti import ssconf
@@ -9,6 +10,7 @@ from ganeti.paths import Paths
 from ganeti.utils import net
 
 _IPV6 = "10"
+_TLS_BUFFER = 64 * 1024
 
 
 def default_address(paths: Paths) -> str:
@@ -39,3 +41,8 @@ def bound_socket(address: str, port: int, interface: str = "") -> socket.socket:
         raise OSError(err.errno, f"cannot listen at {address} port {port}: {err.strerror}") from err
     listening.setblocking(False)
     return listening
+
+
+def use_small_tls_buffers() -> None:
+    """Have TLS connections of this process read less at a time: asyncio's 256 KiB would be most of what each takes."""
+    asyncio.sslproto.SSLProtocol.max_size = _TLS_BUFFER

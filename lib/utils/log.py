@@ -60,7 +60,9 @@ def setup(
     for handler in list(root.handlers):
         root.removeHandler(handler)
         handler.close()
-    root.setLevel(logging.DEBUG if debug else logging.INFO)
+    level = logging.DEBUG if debug else logging.INFO
+    if root.level != level:  # setting it writes to every logger there is
+        root.setLevel(level)
     line = _Formatter(f"%(asctime)s: {program}")
     handlers: list[logging.Handler] = []
     if logfile:

@@ -87,6 +87,7 @@ def start(nodes: Sequence[Paths], report: Report) -> bool:
     Those of all nodes first; then those of the master on the node that knows itself to be it.
     """
     masters = [paths for paths in nodes if is_master(paths)]
+    calls.warm_up()
     with Nursery() as nursery:
         fine = _start_all(nodes, daemons.NODED, report, _prepare_noded, nursery)
     fine = _start_all(nodes, daemons.CONFD, report, _prepare_confd, None) and fine

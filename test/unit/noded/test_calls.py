@@ -39,7 +39,16 @@ def test_call_without_a_handler_is_refused() -> None:
     with pytest.raises(
         errors.ProgrammerError, match="call orphan must have one handler, but is carried out by nothing"
     ):
-        calls._handler_of(orphan, [object()])
+        calls._carrier_of(orphan)
+
+
+def test_handler_with_other_parameters_is_refused() -> None:
+    @procedure(timeout=1)
+    def jobqueue_purge(now: bool) -> None:
+        raise NotImplementedError
+
+    with pytest.raises(errors.ProgrammerError, match="handler of jobqueue_purge takes"):
+        calls._carrier_of(jobqueue_purge)
 
 
 def test_answers_of_a_node_survive_the_wire(paths: Paths) -> None:

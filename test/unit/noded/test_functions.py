@@ -6,7 +6,6 @@ import asyncio
 import os
 import pathlib
 import signal
-import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -16,7 +15,7 @@ from ganeti.noded import function_server
 from ganeti.noded.function_process import carry_out
 from ganeti.noded.function_server import ServerProcess
 from ganeti.noded.functions import Functions, Keep, UnknownFunction
-from ganeti.procedure import procedure, table_of
+from ganeti.procedure import table_of
 from ganeti.rpc.result import Failure
 from ganeti.rpc.transport import OK, Response, read_answer
 from ganeti.utils import json, process
@@ -416,14 +415,3 @@ def test_loss_of_the_function_server_ends_its_calls_and_the_daemon(tmp_path: pat
         await eventually(lambda: not process.is_alive(int(ran.read_text())))
 
     run(test)
-
-
-def test_handler_that_does_not_fit_is_refused() -> None:
-    @procedure(timeout=1)
-    def act(one: int) -> None:
-        """Do nothing."""
-
-    with socket.socket() as unused, pytest.raises(errors.ProgrammerError):
-        Functions(
-            {"act": act}, {"act": lambda two: None}, ServerProcess(unused, 0), ManualClock(), on_quit=lambda: None
-        )
