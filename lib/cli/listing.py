@@ -221,6 +221,8 @@ def _text(column: Column, status: int, value: Any, style: Style) -> str:
         return "Y" if value else "N"
     if column.kind == "timestamp":
         return time_text(value)
+    if value == [] and (style.separator is not None or style.format == "csv"):
+        return ""  # to programs an empty list is nothing, and "-" what there is none of
     return plain_text(value)
 
 

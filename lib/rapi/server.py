@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
@@ -16,6 +17,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMethod
 
 from ganeti import errors
 from ganeti.clock import Clock
@@ -74,6 +76,10 @@ def tls_context(certificate: str, key: str | None = None, chain: str | None = No
     return context
 
 
+#: in what the parser says of a method it does not know, when all else is a request
+_REQUEST_LINE = re.compile(r"b'[A-Za-z-]+ /\S* HTTP/1\.[01]'")
+
+
 class _Conversation(web.RequestHandler):
     """A connection, on which what is no HTTP is refused in the form of all refusals."""
 
@@ -85,6 +91,8 @@ class _Conversation(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         reason = (message or "").partition("\n")[0].rstrip(":")
+        if isinstance(exc, BadHttpMethod) and _REQUEST_LINE.search(message or ""):
+            status, reason = HTTPStatus.NOT_IMPLEMENTED, "this method is not supported on any path"
         log.info("%s: cannot be understood: %d %s", request.remote, status, reason or repr(exc))
         if request.writer.output_size:
             raise ConnectionError("an answer is on its way already")
@@ -314,8 +322,8 @@ class ApiServer:
 
 
 def _response(answer: Reply) -> web.Response:
-    headers = {**answer.headers, "Server": SERVER}
-    return web.Response(body=answer.body, status=answer.status, headers=headers, content_type=answer.content_type)
+    headers = {**answer.headers, "Server": SERVER, "Content-Type": answer.content_type}
+    return web.Response(body=answer.body, status=answer.status, headers=headers)
 
 
 def _say_to_go_on(request: web.BaseRequest) -> None:

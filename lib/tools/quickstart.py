@@ -229,7 +229,7 @@ def _plan(options: Options) -> Layout:
 def _set_up(directory: str, plan: Layout, instances: int) -> None:
     memory = grow.node_memory(plan.nodes, instances, MEMORY)
     figures = NodeFigures(memory_total=memory, memory_dom0=0, cpu_total=CPUS, disk_total=DISK)
-    setup.set_up(directory, plan, figures, lambda line: None)
+    setup.set_up(directory, plan, figures, lambda line: None, "--metrics")  # a cluster to look at
     setup.give_memory(directory, plan, memory)
 
 

@@ -60,8 +60,10 @@ def choose_free_base(layout: Layout, directory: str) -> Layout:
     raise errors.EnvironmentFailure("cannot find free addresses in 127/8: name a prefix with -p")
 
 
-def set_up(directory: str, layout: Layout, figures: NodeFigures, tell: Tell) -> None:
+def set_up(directory: str, layout: Layout, figures: NodeFigures, tell: Tell, rapi_args: str = "") -> None:
     """Make or complete the cluster's directory; what is there already is kept.
+
+    `rapi_args` are further arguments of the remote API's daemons.
 
     Raises OSError, UserError.
     """
@@ -71,7 +73,7 @@ def set_up(directory: str, layout: Layout, figures: NodeFigures, tell: Tell) -> 
     hosts = "".join(f"{address}\t{name}\n" for address, name in layout.addresses())
     files.write_file(os.path.join(directory, HOSTS_FILE), hosts, mode=TEXT_MODE)
     for number, name in enumerate(layout.node_names(), start=1):
-        make_node(directory, name, layout.node_address(number), figures)
+        make_node(directory, name, layout.node_address(number), figures, rapi_args)
         if number % 50 == 0:
             tell(f"made {number} of {layout.nodes} nodes")
     for name, command in ALL_SCRIPTS.items():
@@ -80,13 +82,13 @@ def set_up(directory: str, layout: Layout, figures: NodeFigures, tell: Tell) -> 
     files.write_file(os.path.join(directory, LAYOUT_FILE), json.dumps(layout.to_wire()) + "\n", mode=TEXT_MODE)
 
 
-def make_node(directory: str, name: str, address: str, figures: NodeFigures) -> None:
+def make_node(directory: str, name: str, address: str, figures: NodeFigures, rapi_args: str) -> None:
     """Make the tree of one node."""
     paths = Paths(os.path.join(directory, name), name)
     directories.ensure(paths)
     for path in (os.path.dirname(paths.etc_default), paths.config_dir, paths.lock_dir):
         os.makedirs(path, exist_ok=True)
-    files.write_file(paths.etc_default, _defaults(paths, address), mode=TEXT_MODE)
+    files.write_file(paths.etc_default, _defaults(paths, address, rapi_args), mode=TEXT_MODE)
     files.write_file(os.path.join(paths.root, "cmd"), _wrapper(paths), mode=SCRIPT_MODE)
     if not os.path.exists(paths.node_figures_file):
         files.write_file(paths.node_figures_file, json.dumps(figures.to_wire()) + "\n", mode=TEXT_MODE)
@@ -125,11 +127,11 @@ def _is_free(address: str) -> bool:
     return True
 
 
-def _defaults(paths: Paths, address: str) -> str:
+def _defaults(paths: Paths, address: str, rapi_args: str) -> str:
     variables = {
         "NODED_ARGS": f"--no-mlock --await-cluster -b {address}",
         "MASTERD_ARGS": "",
-        "RAPI_ARGS": f"-b {address}",
+        "RAPI_ARGS": f"-b {address} {rapi_args}".rstrip(),
         "CONFD_ARGS": f"--await-cluster -b {address}",
     }
     lines = [f"{name}={text.shell_quote(value)}" for name, value in variables.items()]

@@ -75,6 +75,7 @@ def test_makes_a_cluster_completes_it_stops_and_starts_it(quickstart: Quickstart
     assert any(files.read_file(path, 1 << 30).startswith(b"This disk was written by") for path in written)
 
     assert ask_as_shown(made) == [{"id": name, "uri": f"/2/instances/{name}"} for name in ("instance1", "instance2")]
+    assert "\nganeti_master_up 1.0\n" in curl_as_shown(made, "/metrics")
     password = os.path.join(quickstart.directory, "rapi-password")
     secret = files.read_file(password)
     assert os.stat(password).st_mode & 0o777 == 0o600
@@ -122,12 +123,17 @@ def check_the_watcher_repairs(quickstart: Quickstart) -> None:
 
 def ask_as_shown(ran: RunResult) -> list[object]:
     """Ask the remote API by the command that was shown."""
-    (line,) = (line.strip() for line in ran.stdout.splitlines() if line.strip().startswith("curl "))
-    asked = process.run(["sh", "-c", line.replace("curl ", "curl -q -sS ", 1)], timeout=TIMEOUT)
-    assert asked.exit_code == 0, asked.output
-    answer = json.loads(asked.stdout)
+    answer = json.loads(curl_as_shown(ran))
     assert isinstance(answer, list)
     return answer
+
+
+def curl_as_shown(ran: RunResult, path: str = "/2/instances") -> str:
+    (line,) = (line.strip() for line in ran.stdout.splitlines() if line.strip().startswith("curl "))
+    command = line.replace("curl ", "curl -q -sS ", 1).replace("/2/instances", path)
+    asked = process.run(["sh", "-c", command], timeout=TIMEOUT)
+    assert asked.exit_code == 0, asked.output
+    return asked.stdout
 
 
 def test_goes_on_after_an_interruption(quickstart: Quickstart) -> None:

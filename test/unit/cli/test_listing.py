@@ -47,8 +47,15 @@ def test_separator_turns_alignment_off() -> None:
     assert render(COLUMNS, ROWS[:2], style(separator="|", units="m")) == [
         "Instance|Memory|Up|NICs|Tags",
         "web1.example.com|2048|Y|1|a,b",
-        "db|*|?|-|-",
+        "db|*|?|-|",
     ]
+
+
+def test_an_empty_list_is_a_dash_for_people_and_nothing_for_programs() -> None:
+    said = [render(COLUMNS[4:], [ROWS[1][4:]], style(headers=False, **how)) for how in ({}, {"separator": ":"})]
+
+    assert said == [["-"], [""]]
+    assert render(COLUMNS[3:], [ROWS[1][3:]], style("csv", headers=False)) == ["-,"]
 
 
 def test_json_has_values_by_field_and_null_for_what_there_is_none_of() -> None:

@@ -150,6 +150,18 @@ def test_what_is_no_http_is_refused_in_json(tmp_path: os.PathLike[str]) -> None:
     play(tmp_path, scene)
 
 
+def test_a_method_nobody_knows_is_not_implemented(tmp_path: os.PathLike[str]) -> None:
+    async def scene(api: Api) -> None:
+        for method in (b"PATCH", b"FETCH", b"get"):
+            head, _, body = (
+                await said(api, method + b" /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            ).partition(b"\r\n\r\n")
+            assert head.split(b" ")[1] == b"501"
+            assert json.loads(body)["code"] == 501
+
+    play(tmp_path, scene)
+
+
 def test_arguments_without_a_value_are_none(tmp_path: os.PathLike[str]) -> None:
     async def scene(api: Api) -> None:
         assert (await api.ask("PUT", "/2/redistribute-config?dry-run=&reason")).status == 200

@@ -22,6 +22,7 @@ from ganeti.model.params import ipolicy
 from ganeti.model.params.be import backend, check_beparams, check_filled_beparams
 from ganeti.model.params.fill import fill_beparams, fill_hvparams, fill_instance, fill_ipolicy
 from ganeti.model.params.hv import check_filled_hvparams, check_hvparams, check_no_globals
+from ganeti.model.params.table import VALUE_DEFAULT, merge
 from ganeti.model.scalars import InstanceName, NodeName, OsName, Tag
 from ganeti.rpc import procedures as p
 from ganeti.schema import fields_of, replace
@@ -180,7 +181,8 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
         hint = (
             "" if self.op.disk_template else f"; {template} is the first enabled template: choose another one with -t"
         )
-        for field in ("disks", "file_driver", "file_storage_dir"):
+        # file_driver is not among them: clients of before 3.0 send their default whatever the template is.
+        for field in ("disks", "file_storage_dir"):
             if template == DiskTemplate.DISKLESS and getattr(self.op, field):
                 raise errors.OpPrereqError(f"{field}: a diskless instance has no disks{hint}", ECode.INVAL)
         if template != DiskTemplate.DISKLESS and not self.op.disks:
@@ -208,7 +210,9 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
         hvparams = check_hvparams(hypervisor, self.op.hvparams, "hvparams")
         check_no_globals(hvparams, "hvparams")
         check_filled_hvparams(hypervisor, fill_hvparams(cluster, hypervisor, self.op.os_type or "", hvparams))
-        beparams = check_beparams(self.op.beparams, "beparams")
+        # Clients ask for what the cluster has with these words; nothing is kept of them.
+        asked = {name: VALUE_DEFAULT if value == "auto" else value for name, value in self.op.beparams.items()}
+        beparams: Mapping[str, object] = merge({}, check_beparams(asked, "beparams", resets=True))
         check_filled_beparams(fill_beparams(cluster, beparams))
         if self.op.identify_defaults:
             hv_default = fill_hvparams(cluster, hypervisor, self.op.os_type or "")

@@ -89,7 +89,6 @@ def refused(unit: LogicalUnit[Any, Any]) -> str:
         ("source_shutdown_timeout", 7),
         ("helper_startup_timeout", 7),
         ("helper_shutdown_timeout", 7),
-        ("file_driver", "loop"),
         ("file_storage_dir", "below"),
     ],
 )
