@@ -213,13 +213,14 @@ class Distribution:
             else:
                 self._fence.open()
 
-    async def catch_up(self) -> None:
-        """Try once more to give every node that is behind what it misses."""
+    async def catch_up(self, among: Collection[NodeName] | None = None) -> None:
+        """Try once more to give every node that is behind, or those of them that are `among` some, what it misses."""
         online, candidates = self._peers()
         named = {NodeName(node.name): node for node in online}
         for name in [name for name in self.behind if name not in named]:
             del self.behind[name]
-        late = {what: [named[n] for n, missing in self.behind.items() if what in missing] for what in _WHAT}
+        tried = {n: missing for n, missing in self.behind.items() if among is None or n in among}
+        late = {what: [named[n] for n, missing in tried.items() if what in missing] for what in _WHAT}
         is_candidate = {node.name for node in candidates}
         await asyncio.gather(
             self._send_ssconf(late["ssconf"]),
@@ -236,7 +237,7 @@ class Distribution:
         """Have all nodes remember which candidates miss something: those must not become the master like that.
 
         Done before a change is acknowledged that a candidate did not get.  Nodes that
-        do not answer are told `again` later: they hold up nothing here.
+        do not answer are told `again` later: they hold up little here.
         """
         async with self._telling:
             online, candidates = self._peers()
@@ -246,7 +247,7 @@ class Distribution:
                 for node in self._without_me(online)
                 if everybody or self._told.get(node.name, []) != names or (again and node.name in self._untold)
             ]
-            answers = await self._rpc.call_many(asked, p.master_behind, names)
+            answers = await self._rpc.hurried().call_many(asked, p.master_behind, names)
             for name, answer in answers.items():
                 self._told[name] = names
                 (self._untold.discard if answer.ok else self._untold.add)(name)

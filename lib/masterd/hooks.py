@@ -95,7 +95,8 @@ class HookRunner:
         nodes = [node for name in where if (node := config.node_named(name)) and not node.offline]
         if not nodes:
             return []
-        answers = await self._rpc.call_many(nodes, p.hooks_runner, path, phase, env)
+        # Every phase of every operation would wait for a node that hangs.
+        answers = await self._rpc.hurried().call_many(nodes, p.hooks_runner, path, phase, env)
         failed: list[FailedHook] = []
         answered = False
         for name, answer in answers.items():

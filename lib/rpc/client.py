@@ -6,6 +6,7 @@ A call never raises for what is wrong with a node: its `NodeResult` tells.
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -44,6 +45,8 @@ log = logging.getLogger(__name__)
 GLANCE = Times(first=1.0, grace=2.0)
 #: the same, when it did not answer the last time
 SHORT_GLANCE = Times(connect=1.0, first=0.5, grace=0.5)
+#: seconds of trying to connect after which a node counts as silent: one that refuses does so at once
+IN_VAIN = 1.0
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -109,11 +112,22 @@ class NodeRpc:
         #: who let the last request wait in vain, and who of them for as long as a change would have waited
         self._unheard: set[NodeName] = set()
         self._silent: set[NodeName] = set()
+        #: what these are given; None: what all are given
+        self._times_of_silent: Times | None = None
 
     def speak_as(self, master: Mastership, deposed: Callable[[errors.NotMasterError], None]) -> None:
         """Make all calls in the name of the master; `deposed` is called when a node knows of a newer one."""
         self._master = master.header
         self._deposed = deposed
+
+    def hurried(self, times: Times = SHORT_GLANCE) -> NodeRpc:
+        """Return the same with less patience: a node that let the last request wait in vain gets little time for this.
+
+        It shares with this one what is known of nodes.
+        """
+        other = copy.copy(self)
+        other._times_of_silent = times
+        return other
 
     async def call(self, node: Target, proc: Procedure[P, R], *args: P.args, **kwargs: P.kwargs) -> NodeResult[R]:
         """Call one node.
@@ -195,6 +209,8 @@ class NodeRpc:
         if node.offline and not proc.offline:
             return _offline(node)
         name = node.name
+        if times is None and name in self._silent:
+            times = self._times_of_silent
         self.calls[call.name] += 1
         key = new_key(self._life)
         conversation = converse(
@@ -224,8 +240,9 @@ class NodeRpc:
             if isinstance(step, Pause):
                 await self._clock.sleep(step.seconds)
             else:
+                begun = self._clock.monotonic()
                 heard = await self._transport.send(endpoint, step)
-                self._note_silence(node.name, heard, glance=glance)
+                self._note_silence(node.name, heard, self._clock.monotonic() - begun, glance=glance)
                 if isinstance(heard, Response) and heard.status in (OK, STILL_RUNNING) and heard.daemon:
                     self._daemons[node.name] = heard.daemon
             try:
@@ -234,11 +251,11 @@ class NodeRpc:
                 outcome: object | Failure = end.value
                 return outcome
 
-    def _note_silence(self, name: NodeName, heard: Response | Loss, *, glance: bool) -> None:
+    def _note_silence(self, name: NodeName, heard: Response | Loss, waited: float, *, glance: bool) -> None:
         if isinstance(heard, Response):
             self._unheard.discard(name)
             self._silent.discard(name)
-        elif heard.phase is Phase.TIMEOUT:
+        elif heard.phase is Phase.TIMEOUT or (waited >= IN_VAIN and not heard.sent):  # a machine that is off
             self._unheard.add(name)
             if not glance:
                 self._silent.add(name)

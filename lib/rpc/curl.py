@@ -135,7 +135,6 @@ class Transfer:
         self._base = f"https://{host}:{endpoint.port}"
         self._where = f"{endpoint.host} port {endpoint.port}"
         self._answer_limit = answer_limit
-        self._connect_timeout = connect_timeout
         self._credentials: Credentials | None = None
         self._parts: list[bytes] = []
         self._daemon = ""
@@ -226,13 +225,13 @@ class Transfer:
         return Loss(Phase.UNREACHABLE, f"cannot connect to node daemon at {self._where}: {told}", self.sent)
 
     def _timed_out(self) -> Loss:
+        seconds = self.handle.getinfo(pycurl.TOTAL_TIME)
         if self.sent:
-            seconds = self.handle.getinfo(pycurl.TOTAL_TIME)
             return Loss(Phase.TIMEOUT, f"node daemon at {self._where} did not answer within {seconds:.1f} s", True)
         if self.handle.getinfo(pycurl.CONNECT_TIME) > 0:
-            message = f"node daemon at {self._where} did not set up TLS within {self._connect_timeout:g} s"
+            message = f"node daemon at {self._where} did not set up TLS within {seconds:.1f} s"
             return Loss(Phase.TIMEOUT, message, False)
-        message = f"cannot connect to node daemon at {self._where}: no answer within {self._connect_timeout:g} s"
+        message = f"cannot connect to node daemon at {self._where}: no answer within {seconds:.1f} s"
         return Loss(Phase.UNREACHABLE, message, False)
 
     def _take(self, part: bytes) -> None:

@@ -10,8 +10,11 @@ import pytest
 from ganeti import errors
 from ganeti.luxi import methods as m
 from ganeti.model.enums import JobStatus
+from ganeti.model.opcodes.cluster import OpClusterVerifyGroup
+from ganeti.model.opcodes.group import OpGroupRename
+from ganeti.model.scalars import GroupName
 from test.support.disk import NO_SPACE
-from test.support.sim import Master, SimCluster, results_of
+from test.support.sim import Master, SimCluster, log_of, results_of
 from test.support.sim_check import check_at_rest
 from test.support.sim_net import State
 from test.support.sim_ops import create, delay, modify, node, shutdown, startup
@@ -20,6 +23,7 @@ MakeCluster = Callable[..., SimCluster]
 
 #: seconds within which a call to a node that is down, or hangs, must have ended
 BOUND = 10.0
+GROUPS = ("default", "other")
 
 
 # --- nodes that do not answer -------------------------------------------------------------------
@@ -101,6 +105,55 @@ def test_f16_a_list_waits_for_a_silent_node_for_a_moment_and_changes_of_others_d
         assert took[0] < 3.5 and max(took[1:]) < 1.5
         cluster.network.states.clear()
         assert None not in await free_memory(master)
+        await master.caught_up()
+        await asyncio.sleep(3.0)
+        check_at_rest(cluster, master)
+
+    cluster.live(scenario)
+
+
+@pytest.mark.parametrize("state", [State.OFF, State.HANGING])
+def test_f16_verification_waits_for_a_silent_node_once_and_names_it(make_cluster: MakeCluster, state: State) -> None:
+    cluster = make_cluster(nodes=4, candidates=2)
+    silent = node(4)
+
+    def asked(call: str) -> int:
+        return cluster.network.sent.count(f"{node(1)} -> {silent} {call}")
+
+    async def scenario(master: Master) -> None:
+        await master.run(create(1, on=4), create(2, on=3))
+        await asyncio.sleep(2.0)  # nothing is on its way any more
+        cluster.network.states[silent] = state
+        for longest in (1.2 * BOUND, 0.6 * BOUND):  # the second time it is known to be silent
+            start, before = cluster.time.now, asked("node_verify")
+            job = await master.end_of(await master.submit(OpClusterVerifyGroup(group_name=GroupName("default"))))
+            assert cluster.time.now - start < longest
+            assert asked("node_verify") - before == 1 and asked("blockdev_getdimensions") == 0
+            assert sum(silent in line and "ERROR" in line for line in log_of(job)) == 1, log_of(job)
+            assert any(f"cannot run post hooks on node {silent}" in line for line in log_of(job)), log_of(job)
+        cluster.network.states.clear()
+        await master.caught_up()
+        await asyncio.sleep(3.0)
+        check_at_rest(cluster, master)
+
+    cluster.live(scenario)
+
+
+@pytest.mark.parametrize("state", [State.OFF, State.HANGING])
+def test_f16_hooks_wait_for_a_silent_node_once_in_a_job_which_says_so(make_cluster: MakeCluster, state: State) -> None:
+    cluster = make_cluster(nodes=4, candidates=2)
+    renamed = [OpGroupRename(group_name=GroupName(old), new_name=GroupName(new)) for old, new in (GROUPS, GROUPS[::-1])]
+
+    async def scenario(master: Master) -> None:
+        await asyncio.sleep(2.0)  # nothing is on its way any more
+        cluster.network.states[node(4)] = state
+        start = cluster.time.now
+        job = await master.end_of(await master.submit(*renamed))
+        assert cluster.time.now - start < BOUND + 5.0
+        assert results_of(job) == list(GROUPS[::-1])
+        told = [line for line in log_of(job) if node(4) in line]
+        assert ["pre hooks" in line for line in told] == [True, False, True, False], told
+        cluster.network.states.clear()
         await master.caught_up()
         await asyncio.sleep(3.0)
         check_at_rest(cluster, master)

@@ -9,7 +9,9 @@ from ganeti.model.scalars import InstanceName, NodeName
 from ganeti.rpc import procedures as p
 from ganeti.rpc.client import Address, NodeRpc
 from ganeti.rpc.envelope import success
-from ganeti.rpc.transport import OK, Endpoint, Request, Response
+from ganeti.rpc.result import Phase
+from ganeti.rpc.transport import OK, Endpoint, Loss, Request, Response, Times
+from test.support.clock import ManualClock
 
 NODE = Address(NodeName("node1.example.com"), "127.0.0.1")
 
@@ -42,5 +44,50 @@ def test_the_answer_of_a_steady_call_is_read_once_while_it_is_the_same():
 
         assert second is first
         assert [seen[InstanceName("web1")].memory for seen in (first, third)] == [128, 256]
+
+    asyncio.run(scene())
+
+
+class Silent:
+    """A machine to which a connection is tried for some time in vain; keeps what it was given for each."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+        self.seconds = 5.0
+        self.given: list[float] = []
+
+    async def send(self, endpoint: Endpoint, request: Request) -> Loss:
+        self.given.append(request.timeout)
+        self._clock.now += self.seconds
+        return Loss(Phase.UNREACHABLE, "no answer", False)
+
+    async def close(self) -> None:
+        pass
+
+
+def test_node_that_let_a_request_wait_in_vain_is_given_little_time_by_who_is_in_a_hurry():
+    async def scene():
+        node = Silent(clock := ManualClock())
+        rpc = NodeRpc(node, clock, "uuid")
+        hurried = rpc.hurried(Times(first=0.5, grace=0.5))
+
+        for caller in (hurried, hurried, rpc):
+            assert not (await caller.call(NODE, p.version)).ok
+
+        usual = Times().first + Times().grace
+        assert rpc.is_silent(NODE) and node.given == [usual, 1.0, usual]
+
+    asyncio.run(scene())
+
+
+def test_node_that_refuses_connections_at_once_is_not_silent():
+    async def scene():
+        node = Silent(clock := ManualClock())
+        node.seconds = 0.01
+        rpc = NodeRpc(node, clock, "uuid")
+
+        assert not (await rpc.call(NODE, p.version)).ok
+
+        assert not rpc.is_silent(NODE)
 
     asyncio.run(scene())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ganeti.masterd.config.snapshot import Config
@@ -29,13 +29,15 @@ class Measured(NamedTuple):
         return {uuid: nodes for uuid, nodes in found.items() if nodes}
 
 
-async def measure(services: Services, config: Config, instances: Iterable[Instance]) -> Measured:
-    """Ask all online nodes that hold disks of these instances."""
+async def measure(
+    services: Services, config: Config, instances: Iterable[Instance], without: Collection[NodeName] = ()
+) -> Measured:
+    """Ask all online nodes that hold disks of these instances, `without` some."""
     wanted: dict[Uuid, list[Uuid]] = {}
     for instance in instances:
         for disk in config.disks_of(instance):
             for node in config.holders_of(disk):
-                if not node.offline and disk.uuid:
+                if not node.offline and node.name not in without and disk.uuid:
                     wanted.setdefault(node.uuid, []).append(disk.uuid)
     calls = []
     for uuid, disks in wanted.items():

@@ -1,13 +1,15 @@
 """Verifies the nodes and instances of one group.
 
 Asks every node once for everything and judges the answers with pure functions
-(`verify_nodes`, `verify_files`, `verify_os`, `verify_instances`).
+(`verify_nodes`, `verify_files`, `verify_os`, `verify_instances`).  A node that does not
+answer then is named, and not asked for anything else.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from ganeti import errors
@@ -34,6 +36,7 @@ from ganeti.model.params.fill import fill_cluster_hvparams
 from ganeti.model.scalars import NodeName
 from ganeti.rpc import procedures as p
 from ganeti.rpc.answers import HypervisorFigures, OsDiagnosis
+from ganeti.rpc.client import GLANCE
 from ganeti.rpc.result import NodeResult
 from ganeti.schema_types import Type, type_of
 from ganeti.utils.text import plural
@@ -133,6 +136,7 @@ class LUClusterVerifyGroup(LogicalUnit[OpClusterVerifyGroup, Subject]):
         )
         asked = verify_nodes.Asked(start, services.clock.time(), config.cluster.candidate_certs)
         findings = verify_nodes.judge_certificates(list(config.nodes.values()), asked)
+        heard = [node for node in online if answers[node.name].ok]
         for node in online:
             answer = answers[node.name]
             if answer.ok:
@@ -140,11 +144,15 @@ class LUClusterVerifyGroup(LogicalUnit[OpClusterVerifyGroup, Subject]):
             else:
                 findings.append(Finding(VerifyCode.ENODERPC, node.name, f"does not answer: {answer.failure}"))
         findings += [Finding(VerifyCode.ECLUSTERFILECHECK, "", text) for text in misnamed]
-        findings += await self._verify_files(config, plan, files, answers)
-        findings += await self._verify_copies(plan, answers)
+        of_files, of_copies, of_instances, of_orphans = await asyncio.gather(
+            self._verify_files(config, heard, files, answers),
+            self._verify_copies(online, answers),
+            self._verify_instances(config, plan, answers),
+            self._verify_orphans(config, heard),
+        )
+        findings += [*of_files, *of_copies]
         findings += verify_os.judge_oses(_parsed(answers, "oslist", _oses))
-        findings += await self._verify_instances(config, plan, answers)
-        findings += await self._verify_orphans(config, plan)
+        findings += [*of_instances, *of_orphans]
         if VerifyCheck.NPLUSONE_MEM not in skip:
             free = _parsed(answers, "hvinfo", _free_memory)
             findings += verify_instances.judge_memory(config, plan.nodes, free)
@@ -153,15 +161,15 @@ class LUClusterVerifyGroup(LogicalUnit[OpClusterVerifyGroup, Subject]):
     async def _ask(self, config: Config, checks: Sequence[tuple[Node, Mapping[str, object]]]) -> NodeAnswers:
         cluster = config.cluster
         hvparams = {hv: fill_cluster_hvparams(cluster, hv) for hv in cluster.enabled_hypervisors}
-        return await self.services.rpc.call_each(
+        return await self.services.rpc.hurried(GLANCE).call_each(
             p.node_verify, [(node, (wanted, cluster.cluster_name, hvparams)) for node, wanted in checks]
         )
 
     async def _verify_files(
-        self, config: Config, plan: Subject, files: Sequence[ClusterFile], answers: NodeAnswers
+        self, config: Config, heard: Sequence[Node], files: Sequence[ClusterFile], answers: NodeAnswers
     ) -> list[Finding]:
         """Compare files; those of the master, too, which may be in another group."""
-        nodes = [*plan.online, *([config.master] if config.master.uuid not in {n.uuid for n in plan.online} else [])]
+        nodes = [*heard, *([] if config.master.name in answers else [config.master])]
         question = {"filelist": [file.path for file in files]}
         everything = {**answers, **await self._ask(config, [(n, question) for n in nodes if n.name not in answers])}
         for attempt in range(FILE_TRIES):
@@ -172,26 +180,26 @@ class LUClusterVerifyGroup(LogicalUnit[OpClusterVerifyGroup, Subject]):
             everything = {**everything, **await self._ask(config, [(node, question) for node in nodes])}
         return found
 
-    async def _verify_copies(self, plan: Subject, answers: NodeAnswers) -> list[Finding]:
+    async def _verify_copies(self, nodes: Iterable[Node], answers: NodeAnswers) -> list[Finding]:
         """Name the nodes that miss what they were sent; not for what is just on its way, or was waiting for them."""
         distribution = self.services.distribution
         missing: dict[NodeName, Sequence[str]] = {}
         for attempt in range(FILE_TRIES):
             behind = distribution.behind
-            missing = {node.name: sorted(behind[node.name]) for node in plan.online if node.name in behind}
-            if not missing or attempt + 1 == FILE_TRIES:
+            missing = {node.name: sorted(behind[node.name]) for node in nodes if node.name in behind}
+            answering = [name for name in missing if answers[name].ok]
+            if not answering or attempt + 1 == FILE_TRIES:
                 break
-            if any(answers[name].ok for name in missing):
-                await distribution.catch_up()
+            await distribution.catch_up(answering)
             await self.services.clock.sleep(FILE_PAUSE)
         return [
             Finding(VerifyCode.ENODEFILECHECK, name, f"is behind: it misses {' and '.join(what)} until it answers")
             for name, what in missing.items()
         ]
 
-    async def _verify_orphans(self, config: Config, plan: Subject) -> list[Finding]:
+    async def _verify_orphans(self, config: Config, heard: Sequence[Node]) -> list[Finding]:
         """Look twice for disks that belong to nobody: others come and go while we look."""
-        checks = verify_disks.checks_of_nodes(config, plan.online)
+        checks = verify_disks.checks_of_nodes(config, heard)
         found: list[Finding] = []
         for attempt in range(FILE_TRIES):
             answers = await self._ask(config, checks)
@@ -209,7 +217,8 @@ class LUClusterVerifyGroup(LogicalUnit[OpClusterVerifyGroup, Subject]):
         findings = [*verify_instances.judge_running(self.services.config.current, running)]
         for instance in plan.instances:
             findings += verify_instances.judge_instance(config, instance, running)
-        measured = await disks.measure(self.services, config, plan.instances)
+        silent = [name for name, answer in answers.items() if not answer.ok]
+        measured = await disks.measure(self.services, config, plan.instances, silent)
         findings += verify_instances.judge_disks(config, measured.missing)
         findings += [
             Finding(VerifyCode.ENODERPC, node, f"cannot look at its disks: {why}") for node, why in measured.silent
