@@ -120,13 +120,13 @@ class NodeRpc:
         self._master = master.header
         self._deposed = deposed
 
-    def hurried(self, times: Times = SHORT_GLANCE) -> NodeRpc:
-        """Return the same with less patience: a node that let the last request wait in vain gets little time for this.
+    def hurried(self, seconds: float = 1.0) -> NodeRpc:
+        """Return the same with less patience: a node that let the last request wait in vain has seconds to say a word.
 
         It shares with this one what is known of nodes.
         """
         other = copy.copy(self)
-        other._times_of_silent = times
+        other._times_of_silent = Times(connect=seconds, first=seconds / 2, grace=seconds / 2)
         return other
 
     async def call(self, node: Target, proc: Procedure[P, R], *args: P.args, **kwargs: P.kwargs) -> NodeResult[R]:

@@ -69,7 +69,7 @@ def test_node_that_let_a_request_wait_in_vain_is_given_little_time_by_who_is_in_
     async def scene():
         node = Silent(clock := ManualClock())
         rpc = NodeRpc(node, clock, "uuid")
-        hurried = rpc.hurried(Times(first=0.5, grace=0.5))
+        hurried = rpc.hurried()
 
         for caller in (hurried, hurried, rpc):
             assert not (await caller.call(NODE, p.version)).ok

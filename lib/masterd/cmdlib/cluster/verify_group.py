@@ -36,7 +36,6 @@ from ganeti.model.params.fill import fill_cluster_hvparams
 from ganeti.model.scalars import NodeName
 from ganeti.rpc import procedures as p
 from ganeti.rpc.answers import HypervisorFigures, OsDiagnosis
-from ganeti.rpc.client import GLANCE
 from ganeti.rpc.result import NodeResult
 from ganeti.schema_types import Type, type_of
 from ganeti.utils.text import plural
@@ -44,6 +43,8 @@ from ganeti.utils.text import plural
 #: how often files that differ are looked at again: a change may just be on its way
 FILE_TRIES = 3
 FILE_PAUSE = 0.5
+#: what a node has to say a word that is known to be silent
+SILENT_SECONDS = 3.0
 
 NodeAnswers = Mapping[NodeName, NodeResult[Mapping[str, object]]]
 
@@ -161,7 +162,7 @@ class LUClusterVerifyGroup(LogicalUnit[OpClusterVerifyGroup, Subject]):
     async def _ask(self, config: Config, checks: Sequence[tuple[Node, Mapping[str, object]]]) -> NodeAnswers:
         cluster = config.cluster
         hvparams = {hv: fill_cluster_hvparams(cluster, hv) for hv in cluster.enabled_hypervisors}
-        return await self.services.rpc.hurried(GLANCE).call_each(
+        return await self.services.rpc.hurried(SILENT_SECONDS).call_each(
             p.node_verify, [(node, (wanted, cluster.cluster_name, hvparams)) for node, wanted in checks]
         )
 
