@@ -263,7 +263,7 @@ class RecordingDisk(FaultyDisk):
         self._crash(death)
 
     def write_files(self, pairs: Any, mode: int = 0o600, **more: Any) -> None:
-        pairs = [(path, data.encode() if isinstance(data, str) else data) for path, data in pairs]
+        pairs = [(path, _whole(data)) for path, data in pairs]
         for path, data in pairs:
             self.contents.setdefault(path, []).append(data)
         super().write_files(pairs, mode, **more)
@@ -271,6 +271,13 @@ class RecordingDisk(FaultyDisk):
     def _crash(self, death: Any) -> None:
         super()._crash(death)
         self.on_death()
+
+
+def _whole(data: str | bytes | Sequence[bytes]) -> bytes:
+    """Return what a file is to hold, which may come in parts, as one."""
+    if isinstance(data, str):
+        return data.encode()
+    return data if isinstance(data, bytes) else b"".join(data)
 
 
 class QuickDisk(files.Disk):
