@@ -9,10 +9,12 @@ import asyncio
 import posixpath
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, TypeVar
 
 from ganeti import errors
 from ganeti.errors import ECode
+from ganeti.masterd.cmdlib.instance.persistence import Persistence
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.services import Services
 from ganeti.model.enums import DiskTemplate
@@ -63,10 +65,13 @@ async def create_directories(services: Services, node: Node, instance: FilledIns
         answer.unwrap(f"make the directory of instance {instance.name}")
 
 
-async def remove_directories(services: Services, node: Node, disks: Sequence[Disk], warn: Warn) -> None:
+async def remove_directories(
+    services: Services, node: Node, disks: Sequence[Disk], warn: Warn, again: Persistence
+) -> None:
     """Remove the directories of file-like disks that are gone."""
     for directory in file_directories(disks):
-        answer = await services.rpc.call(node, p.file_storage_dir_remove, directory)
+        removal = partial(services.rpc.call, node, p.file_storage_dir_remove, directory)
+        answer = await again.ask(removal)
         if not answer.ok:
             warn(f"cannot remove directory {directory} on node {node.name}: {answer.failure}")
 
@@ -79,18 +84,19 @@ async def create_disks(
     Raises OpExecError naming disk and node.
     """
     node = config.nodes[instance.primary_node] if instance.primary_node else config.master
-    undo.push_async_callback(remove_directories, services, node, instance.disks_info, warn)
+    again = Persistence(services.clock)
+    undo.push_async_callback(remove_directories, services, node, instance.disks_info, warn, again)
     await create_directories(services, node, instance)
-    await create_in_directories(services, config, instance, undo, warn)
+    await create_in_directories(services, config, instance, undo, warn, again)
 
 
 async def create_in_directories(
-    services: Services, config: Config, instance: FilledInstance, undo: AsyncExitStack, warn: Warn
+    services: Services, config: Config, instance: FilledInstance, undo: AsyncExitStack, warn: Warn, again: Persistence
 ) -> None:
     """Do as `create_disks` does where the directories are there, and stay."""
     for disk in instance.disks_info:
         # Before: a call whose answer is lost may have made it. A node removes only what is this very disk.
-        undo.push_async_callback(remove_disks, services, config, instance, warn, [disk])
+        undo.push_async_callback(_take_back, services, config, disk, warn, again)
         for node in config.holders_of(disk):
             primary = node.uuid == instance.primary_node
             creating = services.rpc.call(
@@ -187,18 +193,27 @@ async def shutdown_disks_on(services: Services, node: Node, instance: FilledInst
             warn(f"cannot shut down {disk.iv_name} on node {node.name}: {answer.failure}")
 
 
-async def remove_disks(
-    services: Services, config: Config, instance: FilledInstance, warn: Warn, disks: Sequence[Disk] | None = None
-) -> bool:
-    """Remove disks (all when none are named) everywhere; return whether that worked everywhere."""
+async def remove_disks(services: Services, config: Config, instance: FilledInstance, warn: Warn) -> bool:
+    """Remove all disks everywhere; return whether that worked everywhere."""
     fine = True
-    for disk in instance.disks_info if disks is None else disks:
+    for disk in instance.disks_info:
         for node in config.holders_of(disk):
             answer = await services.rpc.call(node, p.blockdev_remove, disk)
             if not answer.ok:
                 warn(f"cannot remove {disk.iv_name} on node {node.name}: {answer.failure}")
                 fine = False
     return fine
+
+
+async def _take_back(services: Services, config: Config, disk: Disk, warn: Warn, again: Persistence) -> None:
+    """Remove a disk that belongs to no instance."""
+    for node in config.holders_of(disk):
+        answer = await again.ask(partial(services.rpc.call, node, p.blockdev_remove, disk))
+        if not answer.ok:
+            warn(
+                f"cannot remove {disk.iv_name} on node {node.name}: {answer.failure};"
+                " gnt-cluster verify names what is left of it"
+            )
 
 
 async def start(

@@ -11,6 +11,7 @@ from ganeti.errors import ECode
 from ganeti.masterd.cmdlib.base import ALL, HookRun, Locks, LogicalUnit, get_instance, get_node, need_online
 from ganeti.masterd.cmdlib.instance import build, devices
 from ganeti.masterd.cmdlib.instance.common import Placed, instance_hooks, need_stopped, node_names, placed
+from ganeti.masterd.cmdlib.instance.persistence import Persistence
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import DiskTemplate, Level
 from ganeti.model.objects.disk import Disk
@@ -98,7 +99,9 @@ class LUInstanceRecreateDisks(LogicalUnit[OpInstanceRecreateDisks, Recreation]):
                 await devices.create_disks(services, future, lost, undo, self.warn)
             else:
                 await devices.create_directories(services, plan.target, lost)
-                await devices.create_in_directories(services, future, lost, undo, self.warn)
+                await devices.create_in_directories(
+                    services, future, lost, undo, self.warn, Persistence(services.clock)
+                )
             with services.config.update() as draft:
                 draft.instances[plan.after.uuid] = plan.after
                 for disk in plan.disks:

@@ -8,6 +8,7 @@ from ganeti import errors
 from ganeti.masterd.cmdlib.base import HookRun, Locks, LogicalUnit, get_instance
 from ganeti.masterd.cmdlib.instance import devices, moves
 from ganeti.masterd.cmdlib.instance.common import Placed, as_text, instance_env, instance_locks, node_names, primary_of
+from ganeti.masterd.cmdlib.instance.persistence import Persistence
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import AdminState, Level
 from ganeti.model.objects.instance import FilledInstance, Instance
@@ -64,7 +65,8 @@ class LUInstanceRemove(LogicalUnit[OpInstanceRemove, Removal]):
                 self.warn(f"cannot stop instance {name} on node {plan.primary.name}: {answer.failure}")
         removed = await devices.remove_disks(self.services, config, plan.on_node, self.warn)
         if plan.primary and removed:
-            await devices.remove_directories(self.services, plan.primary, plan.on_node.disks_info, self.warn)
+            again = Persistence(self.services.clock)
+            await devices.remove_directories(self.services, plan.primary, plan.on_node.disks_info, self.warn, again)
         if not removed and not self.op.ignore_failures:
             raise errors.OpExecError(
                 f"cannot remove instance {name}: not all of its disks could be removed;"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import NamedTuple
 
 from ganeti import errors
@@ -18,6 +19,7 @@ from ganeti.masterd.cmdlib.instance.common import (
     need_stopped,
     placed,
 )
+from ganeti.masterd.cmdlib.instance.persistence import Persistence
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import Level
 from ganeti.model.objects.disk import Disk
@@ -75,7 +77,8 @@ class LUInstanceRename(LogicalUnit[OpInstanceRename, Renaming]):
             renamed = replace(instance, name=new_name, disks_active=False)
             config = await self._record(renamed, [new for _old, new in plan.moved])
             undo.pop_all()
-        await devices.remove_directories(self.services, primary, [old for old, _new in plan.moved], self.warn)
+        again = Persistence(self.services.clock)
+        await devices.remove_directories(self.services, primary, [old for old, _new in plan.moved], self.warn, again)
         if instance.disks and instance.os:
             await self._tell_os(config, plan, instance.name)
         self.info(f"instance {instance.name} is now {new_name}")
@@ -94,11 +97,15 @@ class LUInstanceRename(LogicalUnit[OpInstanceRename, Renaming]):
         await self._record(plan.placed.instance, [old for old, _new in plan.moved])
         if plan.moved:
             back = _pairs([(new, old) for old, new in plan.moved])
-            answer = await self.services.rpc.call(plan.placed.primary, p.blockdev_rename, back)
+            again = Persistence(self.services.clock)
+            answer = await again.ask(partial(self.services.rpc.call, plan.placed.primary, p.blockdev_rename, back))
             if not answer.ok:
-                self.warn(f"cannot give the disks their old names on node {answer.node}: {answer.failure}")
+                self.warn(
+                    f"cannot give the disks their old names on node {answer.node}: {answer.failure};"
+                    " rename the instance again when the node answers"
+                )
             new = [disk for _old, disk in plan.moved]
-            await devices.remove_directories(self.services, plan.placed.primary, new, self.warn)
+            await devices.remove_directories(self.services, plan.placed.primary, new, self.warn, again)
 
     async def _tell_os(self, config: Config, plan: Renaming, old_name: InstanceName) -> None:
         """Run the rename script; its failure leaves the instance renamed."""
