@@ -61,7 +61,8 @@ class Ended(NamedTuple):
 def run_op(session: Session, options: Values, op: OpCode, on_log: LogHandler | None = None) -> Any:
     """Run one opcode as a job of its own and return its result.
 
-    With --submit the job's id is printed and JobSubmittedException ends the command.
+    With --submit the job's id is printed and JobSubmittedException ends the command;
+    with --print-jobid it is the first line, a number and nothing else.
     Raises the error the job ends with.
     """
     return run_ops(session, options, [op], on_log)[0]
@@ -72,11 +73,11 @@ def run_ops(
 ) -> Sequence[Any]:
     """Run opcodes as one job and return their results; else as `run_op`."""
     job_id = session.client.call(methods.submit_job, [dressed(session, options, op) for op in ops])
+    if options.get("print_jobid"):
+        session.console.show(str(job_id))
     if options.get("submit_only"):
         session.console.out(f"JobID: {job_id}")
         raise errors.JobSubmittedException(job_id)
-    if options.get("print_jobid"):
-        session.console.show(f"JobID: {job_id}")
     results = follow(session, job_id, on_log).results()
     if options.get("dry_run"):
         session.console.say("dry run: all checks passed, nothing was changed")
@@ -104,10 +105,12 @@ def run_many(session: Session, options: Values, works: Sequence[Work]) -> int:
         else:
             console.say(f"{work.about}: {answer}")
             code = ExitCode.FAILURE
-    if options.get("submit_only") or options.get("print_jobid"):
+    if options.get("print_jobid"):
         for _, job_id in submitted:
-            console.show(f"JobID: {job_id}")
+            console.show(str(job_id))
     if options.get("submit_only"):
+        for _, job_id in submitted:
+            console.out(f"JobID: {job_id}")
         return code
     return follow_all(session, submitted) or code
 

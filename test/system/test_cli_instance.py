@@ -437,7 +437,7 @@ def test_submit_prints_the_job_and_does_not_wait(cluster3: Cluster, web: str) ->
 def test_job_id_is_printed_while_waiting(cluster3: Cluster, web: str) -> None:
     out = cluster3.ok("gnt-instance", "reboot", "--print-jobid", web)
 
-    job = int(out.splitlines()[0].removeprefix("JobID: "))
+    job = int(out.splitlines()[0])
     assert job_status(cluster3, job) == "success"
 
 

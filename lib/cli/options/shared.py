@@ -394,7 +394,7 @@ ROWS: tuple[Option, ...] = (
         "print-jobid",
         ("--print-jobid",),
         "print_jobid",
-        "Print the job's id before waiting for it",
+        "Print the job's id, a number on a line of its own, first of all",
         action="store_true",
     ),
     Option(

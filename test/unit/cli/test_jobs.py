@@ -68,7 +68,8 @@ def test_submitted_job_is_not_waited_for(cli: Cli) -> None:
 
 
 def test_id_of_a_job_can_be_printed_before_waiting(cli: Cli) -> None:
-    assert cli.run("gnt-debug delay --print-jobid 1").out == "JobID: 1\n"
+    assert cli.run("gnt-debug delay --print-jobid 1").out == "1\n"
+    assert cli.run("gnt-debug delay --print-jobid --submit 1").out == "2\nJobID: 2\n"
 
 
 def test_options_reach_the_opcode(cli: Cli) -> None:
