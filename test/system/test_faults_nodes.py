@@ -308,6 +308,20 @@ def test_hanging_os_script_ends_with_its_job_and_leaves_nothing(cluster: Cluster
     assert listed(cluster, "gnt-instance list -o name") == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_f17_a_creation_that_a_restart_of_the_node_daemon_cut_off_leaves_nothing(cluster: Cluster, number: int) -> None:
+    job = hanging_os_script(cluster)
+    storage = cluster.paths("node2").file_storage_dir
+    assert os.listdir(storage) == ["instance1"]
+
+    cluster.kill(daemons.NODED, "node2", number)
+    cluster.start(daemons.NODED, "node2")
+
+    until(lambda: job_status(cluster, job) == "error", "the job ends", 60)
+    until(lambda: invariants.strangers(cluster) == {}, "the script is gone", 20)
+    assert os.listdir(storage) == [] == listed(cluster, "gnt-instance list -o name")
+
+
 def test_f09_os_script_of_a_master_daemon_that_was_killed_is_ended_before_jobs_run_again(cluster: Cluster) -> None:
     job = hanging_os_script(cluster)
 
