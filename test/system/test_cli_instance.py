@@ -57,6 +57,8 @@ ADD = "gnt-instance add -t diskless -o noop --no-nics -n node1 "
         ("gnt-instance add -t file -o noop --no-nics -n node1 instance9", "no disk given: add --disk"),
         ("gnt-instance add -t bogus instance9", "option -t 'bogus': not one of"),
         ("gnt-instance add -t drbd -s 1g -o noop --no-nics -n node1 instance9", "drbd is not enabled in this cluster"),
+        ("gnt-instance add -t drbd -s 1g -o noop -n node1:node2 instance9", "drbd is not enabled in this cluster"),
+        ("gnt-instance add -t file -s 1g -o noop -n node1:node2 instance9", "template file has no secondary node"),
         ("gnt-instance add -t file -s 1x -o noop -n node1 instance9", "unknown unit x, use m, g or t"),
         ("gnt-instance add -t file --disk 0:mode=rw -o noop -n node1 instance9", "give size=..."),
         ("gnt-instance add -t file --disk x:size=1g -o noop -n node1 instance9", "a number comes first"),

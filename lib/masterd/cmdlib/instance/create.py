@@ -32,7 +32,7 @@ SUPPORTED_TEMPLATES = (DiskTemplate.DISKLESS, *devices.FILE_LIKE)
 #: fields that need parts of later versions
 _UNSUPPORTED = frozenset(
     (
-        *("forthcoming", "commit", "instance_communication", "snode", "snode_uuid", "compress"),
+        *("forthcoming", "commit", "instance_communication", "compress"),
         *("src_node", "src_node_uuid", "src_path", "source_handshake", "source_instance_name", "source_x509_ca"),
         *("source_shutdown_timeout", "helper_startup_timeout", "helper_shutdown_timeout"),
     )
@@ -69,10 +69,11 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
         return None
 
     async def check(self, config: Config) -> Creation:
+        # First: what else is wrong may come of the template.
+        template = self._template(config)
         self._refuse_unsupported()
         self._check_new(config)
         cluster = config.cluster
-        template = self.op.disk_template or cluster.enabled_disk_templates[0]
         hypervisor = self.op.hypervisor or cluster.enabled_hypervisors[0]
         self._check_enabled(config, template, hypervisor)
         hvparams, beparams = self._params(config, hypervisor)
@@ -168,8 +169,13 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
         if config.node_named(NodeName(name)) is not None:
             raise errors.OpPrereqError(f"cannot name an instance {name}: a node has that name", ECode.EXISTS)
 
-    def _check_enabled(self, config: Config, template: DiskTemplate, hypervisor: HypervisorName) -> None:
+    def _template(self, config: Config) -> DiskTemplate:
+        """Return the template of the disks.
+
+        Raises OpPrereqError when there cannot be such disks here, or not on the nodes given.
+        """
         cluster = config.cluster
+        template = self.op.disk_template or cluster.enabled_disk_templates[0]
         if template not in cluster.enabled_disk_templates:
             raise errors.OpPrereqError(
                 f"disk template {template} is not enabled in this cluster"
@@ -178,6 +184,16 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
             )
         if template not in SUPPORTED_TEMPLATES:
             raise errors.OpPrereqError(f"disk template {template} is not supported by this version", ECode.INVAL)
+        for name in ("snode", "snode_uuid"):
+            if getattr(self.op, name):
+                raise errors.OpPrereqError(
+                    f"{name}: an instance of template {template} has no secondary node; give the primary alone",
+                    ECode.INVAL,
+                )
+        return template
+
+    def _check_enabled(self, config: Config, template: DiskTemplate, hypervisor: HypervisorName) -> None:
+        cluster = config.cluster
         hint = (
             "" if self.op.disk_template else f"; {template} is the first enabled template: choose another one with -t"
         )

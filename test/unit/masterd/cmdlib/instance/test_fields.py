@@ -64,8 +64,8 @@ def creation(**fields: Any) -> OpInstanceCreate:
     return op
 
 
-def refused(unit: LogicalUnit[Any, Any]) -> str:
-    config = build.make_config(settings={"enabled_disk_templates": [DiskTemplate.DISKLESS]})
+def refused(unit: LogicalUnit[Any, Any], *more: DiskTemplate) -> str:
+    config = build.make_config(settings={"enabled_disk_templates": [DiskTemplate.DISKLESS, *more]})
     with pytest.raises(errors.OpPrereqError) as caught:
         asyncio.run(unit.check(config))
     return str(caught.value)
@@ -96,6 +96,21 @@ def test_a_creation_refuses_by_name_what_it_cannot_do(name: str, value: object) 
     unit: Any = LUInstanceCreate(creation(**{name: value}), None, None, None)  # type: ignore[arg-type]  # not reached
 
     assert refused(unit).startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("enabled", "reason"),
+    [
+        ((), "disk template drbd is not enabled in this cluster (enabled: diskless)"),
+        ((DiskTemplate.DRBD,), "disk template drbd is not supported by this version"),
+    ],
+)
+def test_a_template_that_cannot_be_is_blamed_before_the_nodes_it_needs(
+    enabled: tuple[DiskTemplate, ...], reason: str
+) -> None:
+    op = creation(disk_template="drbd", pnode="node1.example.com", snode="node2.example.com", disks=[{"size": 64}])
+
+    assert refused(LUInstanceCreate(op, None, None, None), *enabled) == reason  # type: ignore[arg-type]  # as above
 
 
 @pytest.mark.parametrize(("name", "value"), [("group_name", "default"), ("opportunistic_locking", True)])
