@@ -21,6 +21,7 @@ from aiohttp.http_exceptions import BadHttpMethod
 
 from ganeti import errors
 from ganeti.clock import Clock
+from ganeti.luxi import framing
 from ganeti.rapi.auth import Doorkeeper
 from ganeti.rapi.master import Master
 from ganeti.rapi.replies import JSON_TYPE, SERVER, Refusal, Reply, bad_request, error_reply, not_found, refusal_of
@@ -39,8 +40,8 @@ class Limits(NamedTuple):
     """What clients may take, in bytes, seconds and numbers."""
 
     body: int = 4 * 1024 * 1024
-    #: those of all requests together: read as JSON they take many times as much
-    bodies: int = 32 * 1024 * 1024
+    #: memory of those of all requests together, which take many times their size once they are read as JSON
+    bodies: int = 256 * 1024 * 1024
     #: from the end of the headers to the end of the body
     body_seconds: float = 10.0
     #: a connection without a whole request
@@ -172,7 +173,7 @@ class ApiServer:
         self._doorkeeper = doorkeeper
         self._clock = clock
         self._limits = limits or Limits()
-        #: bytes of the bodies of requests that are being answered
+        #: memory of the bodies of requests that are being answered
         self._bodies: dict[int, int] = {}
         self._strangers = _Allowance(self._limits.strangers_jobs, self._limits.strangers_rate, clock)
         self._watching = watching or make_watching(master, clock)
@@ -292,6 +293,7 @@ class ApiServer:
             return Missing.BODY
         if request.headers.get("Content-Type") is None or request.content_type != JSON_TYPE:
             raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type: expected {JSON_TYPE}")
+        self._count(request, framing.memory_of(data))
         try:
             return json.loads(data)
         except errors.ParseError as err:
@@ -312,13 +314,17 @@ class ApiServer:
                     size += len(part)
                     if size > limit:
                         raise too_large
-                    self._bodies[id(request)] = size
-                    if sum(self._bodies.values()) > self._limits.bodies:
-                        raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many large requests at a time; try later")
+                    self._count(request, size)
         except TimeoutError:
             seconds = self._limits.body_seconds
             raise Refusal(HTTPStatus.REQUEST_TIMEOUT, f"body: not here after {seconds:g} s") from None
         return b"".join(parts)
+
+    def _count(self, request: web.BaseRequest, memory: int) -> None:
+        """Count what the body of a request takes, until it is answered; raises Refusal when it is too much."""
+        self._bodies[id(request)] = memory
+        if sum(self._bodies.values()) > self._limits.bodies:
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many large requests at a time; try later")
 
 
 def _response(answer: Reply) -> web.Response:

@@ -80,7 +80,7 @@ def test_bodies_of_all_requests_together_have_a_limit(tmp_path: os.PathLike[str]
         return "nochange"
 
     async def act() -> None:
-        handlers, limits = {"WaitForJobChange": wait_for_job_change}, Limits(bodies=1500)
+        handlers, limits = {"WaitForJobChange": wait_for_job_change}, Limits(bodies=6000)
         async with asyncio.timeout(30), api_served(tmp_path, handlers, limits=limits) as api:
             body = {"fields": ["status"], "previous_job_info": ["x" * 900]}
             first = asyncio.create_task(api.ask("GET", "/2/jobs/1/wait", body))
@@ -93,6 +93,14 @@ def test_bodies_of_all_requests_together_have_a_limit(tmp_path: os.PathLike[str]
             assert (await api.ask("GET", "/2/jobs/1/wait", body)).status == 200
 
     asyncio.run(act())
+
+
+def test_a_small_body_that_takes_much_memory_is_refused(tmp_path: os.PathLike[str]) -> None:
+    async def scene(api: Api) -> None:
+        assert (await api.ask("PUT", "/2/modify", "x" * 5000)).status == 400  # read, and no object
+        assert (await api.ask("PUT", "/2/modify", [[]] * 1250)).status == 503
+
+    play(tmp_path, scene, Limits(bodies=50_000))
 
 
 def test_jobs_of_somebody_unknown_are_few(tmp_path: os.PathLike[str]) -> None:
