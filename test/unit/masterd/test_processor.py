@@ -65,6 +65,9 @@ class HookLine:
         self.answers = answers
         self.environments: list[Mapping[str, str]] = []
 
+    def hurried(self):
+        return self
+
     async def call_many(self, nodes: Sequence[Any], _proc: Any, path: str, phase: HookPhase, env: Mapping[str, str]):
         self.story.append(f"{path} {phase} on {','.join(node.name.partition('.')[0] for node in nodes)}")
         self.environments.append(env)
