@@ -148,7 +148,7 @@ def follow_children(session: Session, result: Any) -> int:
 
 def dressed(session: Session, options: Values, op: OpCode) -> OpCode:
     """Return an opcode with what the options say of every opcode."""
-    changes: dict[str, Any] = {"reason": reason_trail(session, options)}
+    changes: dict[str, Any] = {"reason": [*(op.reason or ()), *reason_trail(session, options)]}
     if options.get("dry_run"):
         changes["dry_run"] = True
     if options.get("priority") is not None:

@@ -158,13 +158,13 @@ def _check_answer(op: OpCode, answer: object) -> None:
 
 
 def _inherit(child: OpCode, parent: OpCode) -> OpCode:
-    """Give a job made by a job the priority, debug level, reason and comment of its maker."""
+    """Give a job made by a job the priority, debug level and comment of its maker, and its reason besides its own."""
     return replace(
         child,
         priority=child.priority or parent.priority,
         debug_level=child.debug_level or parent.debug_level,
         comment=child.comment or parent.comment,
-        reason=child.reason or parent.reason,
+        reason=(*(child.reason or ()), *(parent.reason or ())),
     )
 
 

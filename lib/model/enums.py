@@ -250,6 +250,19 @@ class DiskTemplate(StrEnum):
     SHAREDFILE = "sharedfile"
 
 
+#: templates whose disks every node can reach (`spec/constants.json`, DTS_EXT_MIRROR)
+REACHABLE_ANYWHERE = frozenset(
+    {
+        DiskTemplate.DISKLESS,
+        DiskTemplate.SHAREDFILE,
+        DiskTemplate.BLOCKDEV,
+        DiskTemplate.RBD,
+        DiskTemplate.EXT,
+        DiskTemplate.GLUSTER,
+    }
+)
+
+
 class DiskMode(StrEnum):
     """Whether the guest may write to a disk."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ganeti.luxi import methods
@@ -62,7 +62,7 @@ class Submission(NamedTuple):
         if clash:
             raise bad_request(f"{clash[0]}: the resource sets this itself, the body must not")
         self.opcode.from_wire({**body, **fields})
-        return {**body, **fields, "reason": _reason(call, body)}
+        return {**body, **fields, "reason": reason_trail(call, body.get("reason"))}
 
 
 def renamed(body: Fields, names: Mapping[str, str]) -> Fields:
@@ -76,9 +76,10 @@ def renamed(body: Fields, names: Mapping[str, str]) -> Fields:
     return {names.get(key, key): value for key, value in body.items()}
 
 
-def _reason(call: Call, body: Fields) -> list[object]:
+def reason_trail(call: Call, given: Iterable[object] | None = None) -> list[object]:
+    """Return the trail of an opcode made for a call: the one given, what the caller said, and this resource."""
     now = int(call.now() * _MICROSECONDS) * 1000
-    trail: list[object] = list(body.get("reason") or ())
+    trail: list[object] = list(given or ())
     said = REASON.value(call.arguments)
     if said is not None:
         trail.append(["gnt:user", said, now])

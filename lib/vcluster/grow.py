@@ -23,6 +23,7 @@ from ganeti.model.opcodes.instance import OpInstanceCreate
 from ganeti.model.opcodes.node import OpNodeAdd
 from ganeti.model.scalars import JobId, NewInstanceName, NodeName, OsName
 from ganeti.paths import Paths
+from ganeti.schema import replace
 from ganeti.utils import files, text
 from ganeti.vcluster.run import is_master
 from ganeti.vcluster.setup import IMAGES_DIR, read_layout
@@ -234,7 +235,9 @@ def _submit(client: Client, jobs: Sequence[Sequence[OpCode]]) -> list[JobId]:
     Raises OpExecError when one is refused.
     """
     ids: list[JobId] = []
-    for taken, answer in client.call(methods.submit_many_jobs, [[op.to_wire() for op in ops] for ops in jobs]):
+    trail = (("gnt:client:quickstart", "", time.time_ns()),)
+    wire = [[replace(op, reason=trail).to_wire() for op in ops] for ops in jobs]
+    for taken, answer in client.call(methods.submit_many_jobs, wire):
         if not taken:
             raise errors.OpExecError(f"cannot submit a job: {answer}")
         ids.append(JobId(int(answer)))

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from ganeti import _autoconf, errors, mastership, ssconf
 from ganeti.mastership import Absence
 from ganeti.model.objects.configdata import ConfigData
+from ganeti.model.oob import OOB_TIMEOUT, read_power_status
 from ganeti.model.params.fill import fill_ndparams
 from ganeti.model.scalars import NodeName
 from ganeti.paths import Paths
@@ -32,7 +33,6 @@ log = logging.getLogger(__name__)
 PROBE_SECONDS = (4.0, 8.0)
 #: seconds the master must have been missed by most nodes: in less it cannot know that it is cut off
 SETTLED = 60.0
-OOB_SECONDS = 60.0
 FAILOVER_SECONDS = 600.0
 
 
@@ -146,22 +146,22 @@ def _ask_nodes(node: probes.Node, master: str) -> dict[NodeName, float | None]:
     return absences
 
 
-def is_off(paths: Paths, helper: str, master: str) -> bool:
-    """Ask the out-of-band helper whether the master's machine is off; any doubt is a no."""
+def is_off(paths: Paths, helper: str, node: str) -> bool:
+    """Ask the out-of-band helper whether a node's machine is off; any doubt is a no."""
     try:
-        done = process.run([helper, "power-status", master], env=paths.environ, timeout=OOB_SECONDS)
-        told = json.loads(done.stdout.encode()) if not done.failed else None
-    except (errors.CommandError, errors.ParseError) as err:
-        log.error("no automatic failover: %s cannot tell whether %s is off: %s", helper, master, err)
+        done = process.run([helper, "power-status", node], env=paths.environ, timeout=OOB_TIMEOUT)
+        powered = read_power_status(done.stdout) if not done.failed else None
+    except errors.CommandError as err:
+        log.error("no automatic failover: %s cannot tell whether %s is off: %s", helper, node, err)
         return False
-    match told:
-        case {"powered": False}:
+    match powered:
+        case False:
             return True
-        case {"powered": True}:
-            log.error("no automatic failover: %s says that %s is on; switch it off, then it goes on", helper, master)
+        case True:
+            log.error("no automatic failover: %s says that %s is on; switch it off, then it goes on", helper, node)
         case _:
             log.error(
                 "no automatic failover: %s cannot tell whether %s is off: %s",
-                helper, master, done.output.strip() or done.reason,
+                helper, node, done.output.strip() or done.reason,
             )  # fmt: skip
     return False

@@ -15,7 +15,7 @@ from ganeti.model.opcodes.instance import OpInstanceActivateDisks, OpInstanceShu
 from ganeti.model.scalars import GroupName, InstanceName
 from ganeti.paths import Paths
 from ganeti.utils import files
-from ganeti.watcher import master, plan
+from ganeti.watcher import master, plan, repair
 from ganeti.watcher import state as memory
 from ganeti.watcher.plan import Locked, Plan
 
@@ -90,6 +90,7 @@ def _watch(paths: Paths, client: Client, uuid: str, name: str, choices: Choices,
         memory.save(paths.watcher_state(uuid), todo.state)
     for act in ACTS:
         _do(client, act, act.instances(todo))
+    repair.look_after(paths, client, uuid, facts, todo.state, now())
     if choices.verify_disks and facts.instances:
         inactive = _verify_disks(client, name, choices)
         again = plan.to_activate(inactive, facts.instances, todo, Locked([*facts.locks, *master.locks(client)]))

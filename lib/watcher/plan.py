@@ -52,6 +52,17 @@ class LockFact(NamedTuple):
     pending: Sequence[str] = ()
 
 
+class Trying(NamedTuple):
+    """What is tried again and again, in words."""
+
+    was: str
+    done: str
+    remedy: str
+
+
+STARTING = Trying("was started", "started", "gnt-instance startup")
+
+
 class Note(NamedTuple):
     """A line for the log."""
 
@@ -91,7 +102,7 @@ def make_plan(
 ) -> Plan:
     """Decide what is to be done."""
     notes: list[Note] = []
-    remembered = _current(state.instance, {instance.name for instance in instances}, now)
+    remembered = current(state.instance, {instance.name for instance in instances}, now)
     start: list[InstanceName] = []
     clean_up: list[InstanceName] = []
     for instance in instances:
@@ -102,7 +113,7 @@ def make_plan(
         if instance.status == InstanceStatus.USER_DOWN and instance.wanted_up:
             clean_up.append(instance.name)
         elif instance.status == InstanceStatus.ERROR_DOWN:
-            attempts, told = _next_attempt(instance.name, remembered.get(instance.name), now)
+            attempts, told = next_attempt(instance.name, remembered.get(instance.name), now, STARTING)
             notes += told
             if attempts is not None:
                 if attempts.restart_count <= MAX_RESTARTS:
@@ -112,9 +123,7 @@ def make_plan(
     return Plan(start, activate, clean_up, replace(state, node=boots, instance=remembered), notes)
 
 
-def _current(
-    known: Mapping[InstanceName, Attempts], names: Collection[str], now: float
-) -> dict[InstanceName, Attempts]:
+def current(known: Mapping[InstanceName, Attempts], names: Collection[str], now: float) -> dict[InstanceName, Attempts]:
     """Leave out instances that are gone, and what expired (or is from the future: the clock was set back)."""
     return {
         name: attempts
@@ -123,7 +132,9 @@ def _current(
     }
 
 
-def _next_attempt(name: InstanceName, before: Attempts | None, now: float) -> tuple[Attempts | None, list[Note]]:
+def next_attempt(
+    name: InstanceName, before: Attempts | None, now: float, words: Trying
+) -> tuple[Attempts | None, list[Note]]:
     """Return what to remember of an instance found down, None for nothing new; and what to tell.
 
     A count beyond the limit says that the end of trying was told.
@@ -135,13 +146,15 @@ def _next_attempt(name: InstanceName, before: Attempts | None, now: float) -> tu
         return None, []
     if count == MAX_RESTARTS:
         hours = EXPIRY // 3600
-        told = f"instance {name} was started {count} times and is down again: not started for {hours} hours;"
+        told = f"instance {name} {words.was} {count} times and is down again: not {words.done} for {hours} hours;"
         return replace(before, restart_count=count + 1), [
-            Note(logging.ERROR, f"{told} find out why, then gnt-instance startup {name}")
+            Note(logging.ERROR, f"{told} find out why, then {words.remedy} {name}")
         ]
     wait = PAUSES[count] - (now - before.restart_when)
     if wait > 0:
-        return None, [Note(logging.DEBUG, f"instance {name} is down again: started in {wait:.0f} s at the earliest")]
+        return None, [
+            Note(logging.DEBUG, f"instance {name} is down again: {words.done} in {wait:.0f} s at the earliest")
+        ]
     return Attempts(restart_count=count + 1, restart_when=now), []
 
 

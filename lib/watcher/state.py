@@ -30,17 +30,18 @@ class SeenNode(Record, keep_unknown=True):
 
 
 class Attempts(Record, keep_unknown=True):
-    """How often an instance was started lately."""
+    """How often an instance was started, or failed over, lately."""
 
     restart_count: NonNegativeInt = param(doc="How often; one more than the limit: and that was reported")
     restart_when: float = param(doc="When last, in seconds since the epoch")
 
 
-class GroupState(Record, keep_unknown=True):
+class GroupState(Record, keep_unknown=True, omit_none=True):
     """The memory of the watcher of one node group."""
 
     node: Mapping[NodeName, SeenNode] = param(factory=dict, doc="Nodes, by name")
     instance: Mapping[InstanceName, Attempts] = param(factory=dict, doc="Instances started lately, by name")
+    repair: Mapping[InstanceName, Attempts] | None = param(default=None, doc="Instances failed over lately, by name")
 
 
 class Restarts(Record, keep_unknown=True):

@@ -235,16 +235,34 @@ def test_f23_failover_that_is_cut_off_anywhere_loses_nothing_and_starts_nothing_
 # --- why it was done ------------------------------------------------------------------------------
 
 
-def test_f24_reason_trail_goes_from_the_job_to_the_node(cluster: SimCluster) -> None:
+def test_f24_reason_trail_goes_from_the_watcher_to_the_node(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         await make(master)
-        trail = [["gnt:watcher", "node2 is off", 1]]
+        await set_helper(cluster, master, "echo '{\"powered\": false}'")
+        cluster.nodes[1].lose_power()
+        cluster.network.states[node(2)] = State.OFF
+        trail = [["gnt:watcher", "automatic repair: node2 is off", 1]]
 
-        await master.run(failover(1, to=3, reason=trail))
+        job = await master.end_of(await master.submit(failover(1, to=3, reason=trail)))
 
+        results_of(job)
         kept = json.loads(files.read_file(os.path.join(cluster.nodes[2].paths.instance_reason_dir, name_of(1))))
         assert [entry[0] for entry in kept] == ["gnt:watcher", "gnt:opcode:instance_failover", "gnt:daemon:noded"]
-        assert kept[0] == trail[0]
+        written = json.loads(files.read_file(cluster.nodes[0].paths.job_file(job.id)))
+        assert written["ops"][0]["input"]["reason"] == kept[:2]
+        assert kept[:1] == trail and kept[1][1] == f"job={job.id};index=0"
+
+    cluster.live(scenario)
+
+
+def test_f24_instance_whose_node_came_back_is_not_failed_over_for_the_watcher(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        await make(master)
+
+        with pytest.raises(errors.OpPrereqError, match=r"for the watcher: node node2.* answers again"):
+            await master.run(failover(1, to=3, reason=[["gnt:watcher", "node2 is off", 1]]))
+
+        assert running(cluster) == ON_2
 
     cluster.live(scenario)
 

@@ -10,10 +10,12 @@ import pytest
 
 from ganeti.bootstrap import daemons
 from ganeti.luxi import methods
+from ganeti.model.scalars import JobId
 from ganeti.utils import files, json, process
 from test.support import invariants
 from test.support.admin import SMALL, add_diskless, job_status, of_instance, of_node, remove_all, submitted
 from test.support.cluster import Cluster, running_cluster
+from test.support.faults import write_script
 from test.support.polling import until
 
 
@@ -229,6 +231,50 @@ def test_f25_a_node_marked_offline_goes_on_if_it_is_not_to(cluster: Cluster) -> 
 
     assert invariants.instances_on(cluster, "node2") == ["instance1"]
     cluster.ok("gnt-node", "modify", "-O", "no", "node2")
+
+
+def test_f24_what_ran_on_a_node_that_is_off_runs_elsewhere_if_its_tags_allow_it(cluster: Cluster) -> None:
+    power = os.path.join(cluster.directory, "power")
+    helper = write_script(os.path.join(cluster.directory, "oob"), f"cat {power}")
+    cluster.ok("gnt-node", "modify", f"--node-parameters=oob_program={helper}", "node2")
+    for name in ("instance1", "instance2", "instance3"):
+        add_diskless(cluster, name, "node2")
+    add_diskless(cluster, "instance4", "node1")
+    cluster.ok("gnt-instance", "add-tags", "instance1", "ganeti:watcher:autorepair:failover")
+    cluster.ok("gnt-instance", "add-tags", "instance2", "ganeti:watcher:autorepair:migrate")
+    files.write_file(power, '{"powered": true}')
+    cluster.kill(daemons.NODED, "node2")
+
+    silent = watch(cluster)
+    assert f"{helper} says that node2 is on; switch it off" in silent
+    assert invariants.instances_on(cluster, "node2") == ["instance1", "instance2", "instance3"]
+
+    for name in ("instance1", "instance2", "instance3"):
+        os.unlink(os.path.join(cluster.paths("node2").fake_hypervisor_dir, name))
+    files.write_file(power, '{"powered": false}')
+    told = watch(cluster, "--no-verify-disks")
+
+    assert f"automatic repair: {helper} says that node node2 is off: failing over instance1" in told
+    assert of_instance(cluster, "instance1", "pnode", "status") == ["node1", "running"]
+    assert of_instance(cluster, "instance2", "pnode") == of_instance(cluster, "instance3", "pnode") == ["node2"]
+    assert invariants.instances_on(cluster, "node1") == ["instance1", "instance4"]
+    job = max(int(line) for line in cluster.ok("gnt-job", "list", "--no-headers", "-o", "id").splitlines())
+    trail = ["gnt:watcher", "gnt:opcode:instance_failover"]
+    with cluster.luxi() as client:
+        (((op,),),) = client.call(methods.query_jobs, [JobId(job)], ["ops"])
+    assert [entry[0] for entry in op["reason"]] == trail
+    shown = [line.strip() for line in cluster.ok("gnt-job", "info", str(job)).splitlines() if "gnt:" in line]
+    assert f"gnt:watcher: automatic repair: {helper} says that node node2 is off" in shown[0]
+    kept = json.loads(files.read_file(os.path.join(cluster.paths("node1").instance_reason_dir, "instance1")))
+    assert [entry[0] for entry in kept] == [*trail, "gnt:daemon:noded"]
+    assert "failing over" not in watch(cluster)
+
+    cluster.start(daemons.NODED, "node2")
+    watch(cluster)
+    assert of_instance(cluster, "instance2", "status") == ["running"]
+    cluster.ok("gnt-node", "modify", "--node-parameters=oob_program=default", "node2")
+    remove_all(cluster)
+    invariants.check(cluster)
 
 
 def test_a_pause_is_kept_unless_it_is_to_be_ignored(cluster: Cluster) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ganeti import errors
 from ganeti.cli.failures import ExitCode, UsageError
-from ganeti.cli.jobs import Work, follow_all, run_many, run_op
+from ganeti.cli.jobs import Work, dressed, follow_all, run_many, run_op
 from ganeti.cli.parse import Values
 from ganeti.cli.session import Session
 from ganeti.cli.values import read_float
@@ -49,7 +49,10 @@ def submit_job(session: Session, options: Values, args: Sequence[str]) -> int:
     ]
     begun = session.clock.monotonic()
     if options.each:
-        jobs = [(work.about, session.client.call(methods.submit_job, work.ops)) for work in works]
+        jobs = [
+            (work.about, session.client.call(methods.submit_job, [dressed(session, options, op) for op in work.ops]))
+            for work in works
+        ]
         submitted = session.clock.monotonic()
         code = follow_all(session, jobs)
     else:

@@ -21,6 +21,7 @@ _FORMATTERS: Mapping[str, listing.Formatter] = {
     "start_ts": listing.stamp_text,
     "end_ts": listing.stamp_text,
 }
+_NANO = 1_000_000_000
 _INFO_FIELDS = (
     "id", "status", "received_ts", "start_ts", "end_ts", "ops", "opstatus", "opresult", "opstart", "opend", "oplog",
 )  # fmt: skip
@@ -73,6 +74,15 @@ def job_tree(job: Mapping[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
+def _reason_text(entry: Any) -> str:
+    """Return an entry of a reason trail as a line; what is no entry as it is."""
+    match entry:
+        case [str(source), str(text), int(nanoseconds)]:
+            when = listing.stamp_text([nanoseconds // _NANO, nanoseconds % _NANO // 1000])
+            return f"{when} {source}{': ' if text else ''}{text}"
+    return str(entry)
+
+
 def _op_tree(op: Mapping[str, Any], status: str, result: Any, start: Any, end: Any, log: Any) -> list[tuple[str, Any]]:
     given = [(k, v) for k, v in op.items() if k not in ("OP_ID", "reason") and v not in (None, [], {})]
     error = errors.from_wire(result) if status == "error" else None
@@ -82,6 +92,7 @@ def _op_tree(op: Mapping[str, Any], status: str, result: Any, start: Any, end: A
         ("Processing start", listing.stamp_text(start)),
         ("Execution end", listing.stamp_text(end)),
         ("Input fields", given),
+        ("Reason trail", [_reason_text(entry) for entry in op.get("reason") or ()]),
         ("Result", f"{type(error).__name__}: {error}" if error else result),
         (
             "Execution log",

@@ -15,7 +15,7 @@ from ganeti.model.opcodes.os import OpOsDiagnose
 from ganeti.rapi.arguments import Arg, ArgKind
 from ganeti.rapi.look import tag_methods
 from ganeti.rapi.replies import Refusal, Reply, bad_request, reply
-from ganeti.rapi.submit import Fields, job
+from ganeti.rapi.submit import Fields, job, reason_trail
 from ganeti.rapi.table import NAMES, NOTHING, Access, Body, Call, Handler, Method, Missing, Resource, Shape
 
 FEATURES = ("instance-create-reqv1", "instance-reinstall-reqv1", "node-evac-res1", "node-migrate-reqv1")
@@ -55,7 +55,12 @@ _OS_LIMIT = 60.0
 
 
 async def _systems(call: Call) -> Reply:
-    op = {"OP_ID": OpOsDiagnose.OP_ID, "output_fields": ["name", "variants"], "names": []}
+    op = {
+        "OP_ID": OpOsDiagnose.OP_ID,
+        "output_fields": ["name", "variants"],
+        "names": [],
+        "reason": reason_trail(call),
+    }
     job_id = await call.master.call(methods.submit_job, [op])
     rows = await _result_of(call, job_id)
     if not isinstance(rows, list):

@@ -70,11 +70,17 @@ def test_what_cannot_be_done_to_jobs_is_told(queue: Cli, line: str, message: str
     assert message in ran.err
 
 
+TRAIL = [
+    ["gnt:user", "new disks", 1_700_000_000_250_000_000],
+    ["gnt:client:gnt-debug", "delay", 1_700_000_000_250_001_000],
+]
+
+
 def test_job_info_shows_operations_results_and_messages(cli: Cli) -> None:
     stamp = [1_700_000_000, 250_000]
     cli.master.tables["job"] = [{
         "id": 5, "status": "error", "received_ts": stamp, "start_ts": stamp, "end_ts": None,
-        "ops": [{"OP_ID": "OP_TEST_DELAY", "duration": 1.5, "comment": None}], "opstatus": ["error"],
+        "ops": [{"OP_ID": "OP_TEST_DELAY", "duration": 1.5, "comment": None, "reason": TRAIL}], "opstatus": ["error"],
         "opresult": [["OpExecError", ["it broke"]]], "opstart": [stamp], "opend": [None],
         "oplog": [[[1, stamp, "message", "going on"]]],
     }]  # fmt: skip
@@ -85,6 +91,9 @@ def test_job_info_shows_operations_results_and_messages(cli: Cli) -> None:
     assert "  - OP_TEST_DELAY: -" in lines
     assert "      duration: 1.5" in lines
     assert "    Result: OpExecError: it broke" in lines
+    (user, client), begin = [line for line in lines if "gnt:" in line], lines.index("    Reason trail:")
+    assert lines[begin + 1 : begin + 3] == [user, client]
+    assert user.endswith(".250000 gnt:user: new disks") and client.endswith(".250001 gnt:client:gnt-debug: delay")
     assert lines[-1].endswith("going on")
 
 
@@ -318,11 +327,14 @@ def test_file_is_copied_to_the_same_place_on_other_nodes(cli: Cli) -> None:
 
 def test_jobs_from_files_are_repeated_and_checked(cli: Cli, tmp_path: pathlib.Path) -> None:
     good, bad = tmp_path / "good", tmp_path / "bad"
-    good.write_text(json.dumps([{"OP_ID": "OP_TEST_DELAY", "duration": 0.0}]))
+    good.write_text(json.dumps([{"OP_ID": "OP_TEST_DELAY", "duration": 0.0, "reason": [["somebody", "", 1]]}]))
     bad.write_text(json.dumps([{"OP_ID": "OP_TEST_DELAY"}]))
 
     assert cli.run(f"gnt-debug submit-job --op-repeat 3 --job-repeat 2 --timing-stats {good}").code == 0
     assert [len(ops) for ops in cli.master.jobs] == [3, 3]
+    cli.run(f"gnt-debug submit-job --each {good}")
+    sources = [[entry[0] for entry in op["reason"]] for ops in cli.master.jobs for op in ops]
+    assert sources == [["somebody", "gnt:client:gnt-debug"]] * 7
     assert "[0].duration: required" in cli.run(f"gnt-debug submit-job {bad}").err
 
 

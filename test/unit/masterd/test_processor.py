@@ -356,11 +356,18 @@ def test_new_settings_of_the_cluster_are_passed_on(tmp_path: object) -> None:
 # --- jobs that make jobs --------------------------------------------------------------------------
 
 
+#: why a job made by a job is wanted, in its own words
+OWN = ("allocator", "it is full there", 0)
+
+
 class Parent(Unit):
     """Makes two jobs."""
 
     async def execute(self, plan: str) -> object:
-        children: list[list[OpCode]] = [[OpTestDummy(result=1)], [OpTestDummy(result=2, priority=-10, comment="own")]]
+        children: list[list[OpCode]] = [
+            [OpTestDummy(result=1)],
+            [OpTestDummy(result=2, priority=-10, comment="own", reason=(OWN,))],
+        ]
         return Jobs(children, {"failed": ["x"]})
 
 
@@ -377,7 +384,7 @@ def test_a_job_made_by_a_job_inherits_what_it_has_not_of_its_own(tmp_path: objec
 
     ((first,), (second,)) = bench.submitted[0]
     assert (first.priority, first.debug_level, first.comment, first.reason) == (10, 2, "whole", reason)
-    assert (second.priority, second.debug_level, second.comment, second.reason) == (-10, 2, "own", reason)
+    assert (second.priority, second.debug_level, second.comment, second.reason) == (-10, 2, "own", (OWN, *reason))
 
 
 @pytest.mark.parametrize(("answer", "complaints"), [(None, 0), ("nobody expects this", 1)])

@@ -65,9 +65,21 @@ class LUInstanceFailover(LogicalUnit[OpInstanceFailover, Failover]):
         if instance.admin_state == AdminState.UP:
             wanted = backend(source.on_node.beparams).minmem
             await devices.need_memory(self.services, target, source.on_node, wanted, "fail over")
+        return Failover(source, target, await self._need_proof(config, source))
+
+    async def _need_proof(self, config: Config, source: Placed) -> fencing.Evidence:
+        """Refuse to go on with an instance that may run where it is, or need not be moved any more.
+
+        Raises OpPrereqError.
+        """
         evidence = await fencing.look(self.services, config, source)
+        if self.asked_by_watcher and (evidence.answers or source.instance.admin_state != AdminState.UP):
+            now = f"node {source.primary.name} answers again" if evidence.answers else "it was stopped meanwhile"
+            raise errors.OpPrereqError(
+                f"cannot fail over instance {source.instance.name} for the watcher: {now}", ECode.STATE
+            )
         fencing.need_proof(source, evidence, force=self.op.ignore_consistency)
-        return Failover(source, target, evidence)
+        return evidence
 
     def hooks(self, plan: Failover, config: Config) -> HookRun:
         env = {

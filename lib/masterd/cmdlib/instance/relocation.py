@@ -11,7 +11,7 @@ from ganeti.masterd.cmdlib.instance.common import Placed
 from ganeti.masterd.config.draft import Draft
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.services import Services
-from ganeti.model.enums import DiskTemplate
+from ganeti.model.enums import REACHABLE_ANYWHERE, DiskTemplate
 from ganeti.model.objects.disk import Disk
 from ganeti.model.objects.instance import Instance
 from ganeti.model.objects.node import Node
@@ -20,18 +20,6 @@ from ganeti.model.params.be import backend
 from ganeti.model.params.fill import fill_ipolicy
 from ganeti.model.scalars import NodeName, Uuid
 from ganeti.schema import replace
-
-#: templates whose disks every node can reach (`spec/constants.json`, DTS_EXT_MIRROR)
-REACHABLE_ANYWHERE = frozenset(
-    {
-        DiskTemplate.DISKLESS,
-        DiskTemplate.SHAREDFILE,
-        DiskTemplate.BLOCKDEV,
-        DiskTemplate.RBD,
-        DiskTemplate.EXT,
-        DiskTemplate.GLUSTER,
-    }
-)
 
 
 async def choose_target(

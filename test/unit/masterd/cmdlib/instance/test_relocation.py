@@ -15,7 +15,7 @@ from ganeti.masterd.cmdlib.instance import relocation
 from ganeti.masterd.cmdlib.instance.common import Placed, placed
 from ganeti.masterd.config.draft import Draft
 from ganeti.masterd.config.snapshot import Config
-from ganeti.model.enums import DiskTemplate
+from ganeti.model.enums import REACHABLE_ANYWHERE, DiskTemplate
 from ganeti.model.objects.node import Node
 from ganeti.model.scalars import NodeName, Uuid
 from ganeti.schema import replace
@@ -48,7 +48,7 @@ def target(config: Config, name: str | None = None, uuid: Uuid | None = None) ->
     return asyncio.run(choosing)
 
 
-@pytest.mark.parametrize("template", sorted(relocation.REACHABLE_ANYWHERE))
+@pytest.mark.parametrize("template", sorted(REACHABLE_ANYWHERE))
 def test_an_instance_whose_disks_are_everywhere_goes_to_the_node_named(template: DiskTemplate) -> None:
     config = config_with(template)
 
@@ -56,7 +56,7 @@ def test_an_instance_whose_disks_are_everywhere_goes_to_the_node_named(template:
     assert target(config, uuid=uuid_of("node", 2)) == config.nodes[uuid_of("node", 2)]
 
 
-@pytest.mark.parametrize("template", sorted(set(DiskTemplate) - relocation.REACHABLE_ANYWHERE))
+@pytest.mark.parametrize("template", sorted(set(DiskTemplate) - REACHABLE_ANYWHERE))
 def test_an_instance_whose_disks_are_on_its_node_stays(template: DiskTemplate) -> None:
     with pytest.raises(errors.OpPrereqError, match=r"cannot migrate instance inst1\.example\.com: its disks"):
         target(config_with(template), "node1.example.com")
