@@ -43,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("question", nargs="?", metavar="QUESTION", choices=[*BY_NAME], help="what to ask, see below")
     parser.add_argument("query", nargs="?", metavar="QUERY", help="a text, or a JSON object")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} (ganeti) {_autoconf.VERSION}")
-    parser.add_argument("--hmac", metavar="FILE", help="file of the key (default: the cluster's on this node)")
+    parser.add_argument("--hmac", metavar="KEY", help="the key, or its file (default: the cluster's on this node)")
     parser.add_argument("-a", "--address", help="address to ask (default: the master candidates')")
     parser.add_argument(
         "-p", "--port", type=option_types.port, default=DEFAULT_PORT, help="port to ask at (default %(default)s)"
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
     options = build_parser().parse_args(argv[1:])
     try:
         paths = Paths.from_environ(os.environ)
-        key = _key_in(options.hmac) if options.hmac else confd.read_key(paths)
+        key = _key_of(options.hmac) if options.hmac else confd.read_key(paths)
         peers = [_address(options.address, paths)] if options.address else confd.read_peers(paths)
         if options.question is None:
             return _ask_each(key, peers, options)
@@ -72,11 +72,17 @@ def main(argv: Sequence[str]) -> int:
         return EXIT_ERROR
 
 
-def _key_in(path: str) -> bytes:
+def _key_of(given: str) -> bytes:
+    """Return the key that is given itself, as Ganeti's program has it, or by its file: what has a slash or exists.
+
+    Shells take the newline off that ends the file of a key and is part of it.
+    """
+    if "/" not in given and not os.path.exists(given):
+        return given.encode() if given.endswith("\n") else f"{given}\n".encode()
     try:
-        return files.read_file(path)
+        return files.read_file(given)
     except OSError as err:
-        raise errors.ConfigurationError(f"cannot read {path}: {err.strerror}") from err
+        raise errors.ConfigurationError(f"cannot read {given}: {err.strerror}") from err
 
 
 def _address(given: str, paths: Paths) -> str:

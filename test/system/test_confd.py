@@ -99,6 +99,10 @@ def test_program_asks_each_candidate_and_every_question_of_the_table(cluster: Cl
         json.loads(answer)
     assert json.loads(cluster.ok(CLIENT, "node-role", "node2")) == 1
     assert json.loads(cluster.ok(CLIENT, "config", "cluster/cluster_name")) == "cluster"
+    path = cluster.paths(1).hmac_key
+    key = files.read_text(path)
+    for given in (path, key, key.rstrip("\n")):
+        assert json.loads(cluster.ok(CLIENT, "--hmac", given, "ping")) == "ok"
     refused = cluster.cmd(CLIENT, "instance-disks", "nobody")
     assert refused.exit_code == 2 and refused.stdout == "0\n"
 
