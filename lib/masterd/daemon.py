@@ -295,7 +295,7 @@ def start(paths: Paths, options: argparse.Namespace, daemon: process.Daemon | No
     """
     logfile = paths.log_file(NAME)
     if not options.foreground and daemon is None:
-        daemon = process.daemonize(logfile)
+        daemon = process.daemonize(NAME, logfile)
     try:
         with process.PidFile(paths.pid_file(NAME)), files.locked_file(paths.queue_lock, timeout=0):
             logs.setup(
@@ -313,7 +313,7 @@ def start(paths: Paths, options: argparse.Namespace, daemon: process.Daemon | No
             raise
         log.critical("cannot start: %s", err)
         code = EXIT_NOT_MASTER if isinstance(err, NotMaster) else EXIT_FAILURE
-        daemon.failed(f"{NAME}: cannot start: {err}", code)
+        daemon.failed(f"cannot start: {err}", code)
         return code
 
 

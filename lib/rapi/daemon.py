@@ -98,7 +98,7 @@ def start(paths: Paths, options: argparse.Namespace, daemon: process.Daemon | No
     logfile = paths.log_file(PROGRAM)
     if not options.foreground and daemon is None:
         check_mastership(paths)
-        daemon = process.daemonize(logfile)
+        daemon = process.daemonize(PROGRAM, logfile)
     try:
         with process.PidFile(paths.pid_file(PROGRAM)):
             logs.setup(
@@ -118,7 +118,7 @@ def start(paths: Paths, options: argparse.Namespace, daemon: process.Daemon | No
             raise
         log.critical("%s", process.why_not_started(err))
         code = EXIT_NOT_MASTER if isinstance(err, NotMaster) else EXIT_FAILURE
-        daemon.failed(f"{PROGRAM}: {process.why_not_started(err)}", code)
+        daemon.failed(process.why_not_started(err), code)
         return code
 
 

@@ -7,7 +7,9 @@ The records of the configuration and the messages shared with other protocols ar
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 from ganeti.model.enums import StorageType
 from ganeti.model.objects.instance import FilledInstance
@@ -15,6 +17,9 @@ from ganeti.model.objects.node import Node
 from ganeti.model.objects.nodegroup import NodeGroup
 from ganeti.model.scalars import MiB, NodeName
 from ganeti.schema import Record, param
+from ganeti.schema_types import Check
+
+_JOB_FILE = re.compile(r"job-\d{1,18}", re.ASCII)
 
 ReasonTrail = Sequence[tuple[str, str, int]]
 """Why something happens: (source, reason, nanoseconds since the epoch), oldest first."""
@@ -24,6 +29,10 @@ HvParams = Mapping[str, object]
 
 StorageRef = tuple[StorageType, str, Sequence[object]]
 """A storage unit to ask for: (type, key, parameters of the type)."""
+
+JobFileName = Annotated[
+    str, Check("str+", "the name of a job file (job-12)", lambda value: bool(_JOB_FILE.fullmatch(value)))
+]
 
 
 class InstanceState(enum.IntEnum):

@@ -26,6 +26,7 @@ from ganeti.rpc.answers import (
     HookResult,
     HvParams,
     InstanceFigures,
+    JobFileName,
     MasterInfo,
     MasterTerm,
     MasterVote,
@@ -200,7 +201,7 @@ def jobqueue_rename(rename: Sequence[tuple[str, str]]) -> None:
 
 
 @procedure(timeout=URGENT)
-def jobqueue_digests() -> Mapping[str, str]:
+def jobqueue_digests() -> Mapping[JobFileName, str]:
     """Return a digest of each job file in the queue directory, by its bare name (`ganeti.utils.digest`)."""
     raise NotImplementedError
 

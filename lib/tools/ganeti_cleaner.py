@@ -39,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(PROGRAM, description="Remove what is of no use any more; run by cron once a day.")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} (ganeti) {_autoconf.VERSION}")
-    parser.add_argument("--help-completion", action="store_true", help="list the arguments, for completion")
+    parser.add_argument("--help-completion", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("what", nargs="?", choices=tuple(CLEANERS), help="what to clean up after")
     return parser
 

@@ -339,7 +339,7 @@ class PidFile:
                     break
                 time.sleep(self._SECONDS_BETWEEN)
             else:
-                raise errors.PidFileLockError(f"cannot lock {self.path}: process {read_pid(self.path)} holds it")
+                raise errors.PidFileLockError(f"it runs already, as process {read_pid(self.path)} ({self.path})")
             os.ftruncate(fd, 0)
             os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         except BaseException:
@@ -431,10 +431,14 @@ def kill(pid: int, timeout: float = 30.0) -> bool:
 
 
 class Daemon:
-    """The child's end of `daemonize`: tells the waiting parent how starting went."""
+    """The child's end of `daemonize`: tells the waiting parent how starting went.
 
-    def __init__(self, fd: int) -> None:
+    `program` is put before what goes wrong, where nobody else says whose it is.
+    """
+
+    def __init__(self, fd: int, program: str = "") -> None:
         self._fd = fd
+        self._program = program
 
     def ready(self) -> None:
         """Tell that the daemon works: the program that started it exits 0."""
@@ -442,7 +446,7 @@ class Daemon:
 
     def failed(self, message: str, exit_code: int = 1) -> None:
         """Tell why the daemon cannot work: the program that started it says so and exits with the code."""
-        self._tell(message.encode(), exit_code)
+        self._tell((f"{self._program}: {message}" if self._program else message).encode(), exit_code)
 
     def fileno(self) -> int:
         """Return the descriptor to the parent, -1 when it was told."""
@@ -457,8 +461,8 @@ class Daemon:
         self._fd = -1
 
 
-def daemonize(logfile: str | None = None) -> Daemon:
-    """Go on as a daemon: in a session of its own, in /, with standard streams to `logfile`.
+def daemonize(program: str, logfile: str | None = None) -> Daemon:
+    """Go on as a daemon, a `program`: in a session of its own, in /, with standard streams to `logfile`.
 
     Only the daemon returns; the caller's process waits for `ready()` or `failed()`
     and exits accordingly.  Call before any thread or event loop exists.
@@ -482,7 +486,7 @@ def daemonize(logfile: str | None = None) -> Daemon:
     os.chdir("/")
     os.umask(0o077)
     redirect_std(logfile)
-    return Daemon(writer)
+    return Daemon(writer, program)
 
 
 def why_not_started(error: Exception) -> str:

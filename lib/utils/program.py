@@ -25,7 +25,7 @@ def run(name: str, *, foreground: bool, serve: Callable[[Paths, Callable[[], Non
         if foreground:
             serve(paths, lambda: None)
             return 0
-        daemon = process.daemonize(paths.log_file(name))
+        daemon = process.daemonize(name, paths.log_file(name))
     except (errors.GenericError, OSError) as err:
         print(f"{name}: {process.why_not_started(err)}", file=sys.stderr, flush=True)
         return 1
@@ -34,6 +34,6 @@ def run(name: str, *, foreground: bool, serve: Callable[[Paths, Callable[[], Non
     except (errors.GenericError, OSError) as err:
         log.error("%s", process.why_not_started(err))
         with contextlib.suppress(OSError):
-            daemon.failed(f"{name}: {process.why_not_started(err)}")
+            daemon.failed(process.why_not_started(err))
         return 1
     return 0

@@ -7,14 +7,16 @@ nodes share its memory, and a hundred of them start in seconds.
 from __future__ import annotations
 
 import collections
+import contextlib
 import gc
+import io
 import os
 import select
 import shlex
 import signal
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ganeti import errors, ssconf
 from ganeti.bootstrap import daemons
@@ -40,6 +42,7 @@ START_LIMIT = 60.0
 STOP_LIMIT = 60.0
 
 Report = Callable[["Outcome"], None]
+T = TypeVar("T")
 
 
 class Outcome(NamedTuple):
@@ -181,7 +184,7 @@ def _result(reader: int) -> str:
 
 def _prepare_noded(paths: Paths) -> _Prepared:
     """Do what can be done before the first fork: what a node daemon then only reads stays shared."""
-    options = noded.parse_options(_arguments(paths, daemons.NODED))
+    options = _options(paths, daemons.NODED, noded.parse_options)
     handlers = calls.bind(NodeContext.of(paths, port=options.port, hook_seconds=options.hook_seconds))
 
     def be_noded(life: process.Daemon, server: ServerProcess | None) -> int:
@@ -192,7 +195,7 @@ def _prepare_noded(paths: Paths) -> _Prepared:
 
 
 def _prepare_confd(paths: Paths) -> _Prepared:
-    options = confd.parse_options(_arguments(paths, daemons.CONFD))
+    options = _options(paths, daemons.CONFD, confd.parse_options)
 
     def be_confd(life: process.Daemon, server: ServerProcess | None) -> int:
         confd.serve(paths, options, life.ready)
@@ -202,12 +205,12 @@ def _prepare_confd(paths: Paths) -> _Prepared:
 
 
 def _prepare_masterd(paths: Paths) -> _Prepared:
-    options = masterd.build_parser().parse_args(_arguments(paths, daemons.MASTERD))
+    options = _options(paths, daemons.MASTERD, masterd.build_parser().parse_args)
     return _Prepared(paths, daemons.MASTERD, lambda life, server: masterd.start(paths, options, life))
 
 
 def _prepare_rapi(paths: Paths) -> _Prepared:
-    options = rapi.parse_options(_arguments(paths, daemons.RAPI))
+    options = _options(paths, daemons.RAPI, rapi.parse_options)
     return _Prepared(paths, daemons.RAPI, lambda life, server: rapi.start(paths, options, life))
 
 
@@ -252,9 +255,25 @@ def _become(prepared: _Prepared, life: process.Daemon, server: ServerProcess | N
         return 1
 
 
-def _arguments(paths: Paths, daemon: str) -> list[str]:
-    """Return the arguments of a daemon from its node's defaults file (shell assignments)."""
+def _options(paths: Paths, daemon: str, parse: Callable[[Sequence[str]], T]) -> T:
+    """Return the options of a daemon, by the arguments in its node's defaults file.
+
+    Raises UserError naming the variable and what is wrong with it.
+    """
     variable = f"{daemon.removeprefix('ganeti-').upper()}_ARGS"
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told):
+            return parse(_arguments(paths, variable))
+    except SystemExit:  # what parsers of command lines do
+        reason = told.getvalue().strip().rpartition("error: ")[2] or "a daemon does not start with it"
+    except ValueError as err:
+        reason = str(err).lower()
+    raise errors.UserError(f"cannot use {variable} of {paths.etc_default}: {reason}")
+
+
+def _arguments(paths: Paths, variable: str) -> list[str]:
+    """Return the arguments a variable of a node's defaults file holds (shell assignments)."""
     try:
         lines = files.read_text(paths.etc_default).splitlines()
     except FileNotFoundError:

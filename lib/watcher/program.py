@@ -129,7 +129,7 @@ def _run(paths: Paths, options: argparse.Namespace) -> bool:
     if not run.role.is_master:
         return fine
     if not options.wait_children:
-        process.daemonize(paths.log_file(PROGRAM)).ready()
+        process.daemonize(PROGRAM, paths.log_file(PROGRAM)).ready()
     return node.run_cluster(run, options.job_age, _passed_on(options)) and fine
 
 

@@ -33,7 +33,7 @@ hups = []
 signal.signal(signal.SIGHUP, lambda *_: files.write_file(paths.log_file(name) + ".rotated", ""))
 if "--stubborn" in sys.argv:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-daemon = process.daemonize(paths.log_file(name))
+daemon = process.daemonize(name, paths.log_file(name))
 with process.PidFile(paths.pid_file(name)):
     print(*sys.argv[1:], flush=True)
     daemon.ready()

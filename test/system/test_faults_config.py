@@ -103,7 +103,7 @@ def test_f02_nothing_is_restored_while_a_candidate_that_may_know_more_is_silent(
 
 
 def test_f02_good_configuration_is_not_replaced_by_mistake(cluster: Cluster) -> None:
-    assert "holds it" in refused(cluster, "ganeti-masterd --restore-config")
+    assert "it runs already, as process" in refused(cluster, "ganeti-masterd --restore-config")
     stop_master(cluster)
     before = files.read_file(cluster.paths(1).config_file)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,12 +14,14 @@ import pytest
 from ganeti.bootstrap import daemons
 from ganeti.utils import files, json, process
 from ganeti.utils.process import RunResult
+from ganeti.vcluster.layout import MAX_INSTANCES, MAX_NODES
 from ganeti.vcluster.setup import read_layout
 from test.support.cluster import MARK, Cluster
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.path.join(ROOT, "tools", "quickstart")
 TIMEOUT = 100.0
+EXPECTED = {"--nodes": f"1 to {MAX_NODES}", "--instances": f"0 to {MAX_INSTANCES}"}
 
 
 class Quickstart:
@@ -227,6 +230,21 @@ def test_a_place_that_cannot_be_made_is_named(tmp_path: os.PathLike[str]) -> Non
         done = Quickstart(place)()
         assert done.exit_code == 1
         assert "choose another one with --dir" in done.stderr
+
+
+@pytest.mark.parametrize("args", [["--nodes", "0"], ["--instances", "20001"]])
+def test_numbers_that_cannot_be_are_refused_before_anything_is_prepared(
+    tmp_path: os.PathLike[str], args: list[str]
+) -> None:
+    program = os.path.join(tmp_path, "tools", "quickstart")
+    files.ensure_dir(os.path.dirname(program))
+    shutil.copy(PROGRAM, program)
+
+    done = process.run([sys.executable, "-IS", program, *args], cwd="/")
+
+    assert done.exit_code == 1
+    assert done.output == f"quickstart: cannot make {args[1]} {args[0][2:]}: expected {EXPECTED[args[0]]}\n"
+    assert os.listdir(tmp_path) == ["tools"]
 
 
 def test_help_needs_nothing_to_be_prepared() -> None:

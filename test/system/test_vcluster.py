@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from ganeti import _autoconf
 from ganeti.bootstrap import daemons
+from ganeti.rapi.daemon import DEFAULT_PORT as RAPI_PORT
 from ganeti.rpc.transport import DEFAULT_PORT
 from ganeti.utils import files, net, process
 from ganeti.vcluster import layout
@@ -138,6 +140,16 @@ def test_the_master_is_started_and_stopped_with_the_others(nodes: Cluster) -> No
     assert nodes.ok("gnt-cluster", "getmaster") == "node1\n"
 
 
+@contextlib.contextmanager
+def taken(address: str, port: int) -> Iterator[None]:
+    """Listen in the place of a daemon."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind((address, port))
+        other.listen()
+        yield
+
+
 def test_a_daemon_that_cannot_listen_is_named_and_the_others_start(nodes: Cluster) -> None:
     nodes.run("start-all", "-q", "node1")
     nodes.ok("gnt-cluster", "init", *INIT_OPTIONS, "cluster")
@@ -145,16 +157,33 @@ def test_a_daemon_that_cannot_listen_is_named_and_the_others_start(nodes: Cluste
     nodes.ok("gnt-node", "add", "node2")
     nodes.ok("gnt-node", "add", "node3")
     nodes.run("stop-all", "-q")
-    with socket.socket() as taken:
-        address = read_layout(nodes.directory).node_address(2)
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind((address, DEFAULT_PORT))
-        taken.listen()
-
+    made = read_layout(nodes.directory)
+    master, address = made.node_address(1), made.node_address(2)
+    with taken(address, DEFAULT_PORT), taken(master, RAPI_PORT):
         started = nodes.run("start-all", "-q")
 
     assert started.exit_code == 1
     assert f"node2: ganeti-noded: cannot listen at {address}" in started.stdout
+    assert f"node1: ganeti-rapi: cannot listen at {master}" in started.stdout
+    assert running(nodes) == ["node1", "node3"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [("--no-such-option", "unrecognized arguments: --no-such-option"), ("'-b", "no closing quotation")],
+)
+def test_arguments_that_cannot_be_used_are_named_with_their_node_and_the_others_start(
+    nodes: Cluster, arguments: str, reason: str
+) -> None:
+    path = nodes.paths(2).etc_default
+    others = [line for line in files.read_text(path).splitlines() if not line.startswith("NODED_ARGS=")]
+    files.write_file(path, "\n".join([*others, f"NODED_ARGS={arguments}", ""]))
+
+    started = nodes.run("start-all", "-q")
+
+    assert started.exit_code == 1
+    assert f"node2: ganeti-noded: cannot use NODED_ARGS of {path}: {reason}" in started.stdout.splitlines()
+    assert started.stderr == ""
     assert running(nodes) == ["node1", "node3"]
 
 

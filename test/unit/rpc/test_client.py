@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from ganeti import errors
 from ganeti.clock import SystemClock
 from ganeti.model.scalars import InstanceName, NodeName
 from ganeti.rpc import procedures as p
@@ -89,5 +92,31 @@ def test_node_that_refuses_connections_at_once_is_not_silent():
         assert not (await rpc.call(NODE, p.version)).ok
 
         assert not rpc.is_silent(NODE)
+
+    asyncio.run(scene())
+
+
+class Odd:
+    """A node that gives one and the same answer to everything."""
+
+    def __init__(self, answer: object) -> None:
+        self._answer = answer
+
+    async def send(self, endpoint: Endpoint, request: Request) -> Response:
+        return Response(OK, "daemon", success(self._answer))
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("name", ["job-x", "job-", "../job-1", "job-1 ", "serial"])
+def test_job_files_with_odd_names_are_a_failure_of_the_node_that_tells_of_them(name: str):
+    async def scene():
+        rpc = NodeRpc(Odd({"job-1": "d1", name: "d2"}), SystemClock(), "uuid")
+
+        answer = await rpc.call(NODE, p.jobqueue_digests)
+
+        with pytest.raises(errors.OpExecError, match=r"on node node1\.example\.com: .*the name of a job file"):
+            answer.unwrap("compare the job queue")
 
     asyncio.run(scene())

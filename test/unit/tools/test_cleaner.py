@@ -25,6 +25,12 @@ def left(*paths: str) -> list[bool]:
     return [os.path.exists(path) for path in paths]
 
 
+def test_help_shows_what_is_for_people_and_completion_gets_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--help-completion" not in ganeti_cleaner.build_parser().format_help()
+    assert ganeti_cleaner.main(["ganeti-cleaner", "--help-completion"]) == 0
+    assert capsys.readouterr().out == "choices=node,master 1 1\n"
+
+
 def test_archived_jobs_are_removed_after_three_weeks(paths: Paths) -> None:
     old, new = put(paths.archived_job_file(17), 22 * DAY), put(paths.archived_job_file(10018), 20 * DAY)
     current, other = put(paths.job_file(16), 90 * DAY), put(f"{paths.archive_dir}/0/notes", 90 * DAY)

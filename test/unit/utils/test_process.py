@@ -211,7 +211,7 @@ def test_only_one_process_holds_a_pid_file(tmp_path: Path) -> None:
     with process.PidFile(path):
         assert files.read_text(path) == f"{os.getpid()}\n"
         assert process.running_pid(path) == os.getpid()
-        with pytest.raises(errors.PidFileLockError, match=f"process {os.getpid()} holds it"):
+        with pytest.raises(errors.PidFileLockError, match=f"it runs already, as process {os.getpid()} "):
             process.PidFile(path).acquire()
         assert process.running_pid(path) == os.getpid()
 
@@ -269,7 +269,7 @@ def test_more_than_one_process_is_never_killed(pid: int) -> None:
 _DAEMON = """
 import os, sys
 from ganeti.utils import process
-daemon = process.daemonize(sys.argv[1])
+daemon = process.daemonize('ganeti-test', sys.argv[1])
 {body}
 """
 
@@ -300,14 +300,14 @@ def test_a_daemon_lives_on_in_its_own_session_with_its_output_in_the_log(tmp_pat
 def test_a_daemon_that_cannot_start_says_why(tmp_path: Path) -> None:
     result = _start_daemon(tmp_path, "daemon.failed('cannot bind port 1811: in use', 11)")
 
-    assert (result.exit_code, result.stderr) == (11, "cannot bind port 1811: in use\n")
+    assert (result.exit_code, result.stderr) == (11, "ganeti-test: cannot bind port 1811: in use\n")
 
 
 def test_a_log_that_cannot_be_written_is_told_before_there_is_a_daemon(tmp_path: Path) -> None:
     missing = tmp_path / "none" / "log"
 
     with pytest.raises(FileNotFoundError) as caught:
-        process.daemonize(os.fspath(missing))
+        process.daemonize("ganeti-test", os.fspath(missing))
 
     assert process.why_not_started(caught.value) == (
         f"cannot start: {missing}: no such file or directory; daemon-util start makes the directories first"
