@@ -362,13 +362,16 @@ def test_vanished_files_of_a_node_are_named(cluster: Cluster) -> None:
 
 
 def test_master_whose_certificate_vanished_goes_on_with_what_it_held(cluster: Cluster) -> None:
-    with gone(cluster.paths(1).client_cert):
+    certificate, log = cluster.paths(1).client_cert, cluster.paths(1).log_file(daemons.MASTERD)
+
+    def noticed() -> bool:
+        cluster.ok("gnt-debug", "delay", "--no-master", "-n", "node2", "0.01")
+        return certificate in files.read_text(log)
+
+    with gone(certificate):
         cluster.kill(daemons.NODED, "node2", signal.SIGTERM)  # so that a new connection is needed
         cluster.start(daemons.NODED, "node2")
-        time.sleep(1.1)  # files are looked at once a second
-        cluster.ok("gnt-debug", "delay", "--no-master", "-n", "node2", "0.01")
-
-    assert cluster.paths(1).client_cert in files.read_text(cluster.paths(1).log_file(daemons.MASTERD))
+        until(noticed, "the master says that its certificate is gone")
 
 
 @contextmanager

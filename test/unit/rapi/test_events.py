@@ -33,11 +33,14 @@ class Stage:
     def __init__(self) -> None:
         self.events = Events(SystemClock(), "1")
         self.away = False
+        #: how often it was asked while it was away
+        self.missed = 0
         self.hub: Hub
         self.api: Api
 
     async def wait_for_events(self, epoch: str, serial: int, timeout: float) -> object:
         if self.away:
+            self.missed += 1
             raise errors.NoMasterError("away")
         batch = await self.events.wait(Position(epoch, serial), timeout)
         if self.away:
@@ -208,7 +211,7 @@ def test_listeners_stay_while_there_is_no_master_daemon(tmp_path):
         async with stage.listening() as ear:
             stage.away = True
             stage.restart("2")
-            await asyncio.sleep(0.05)
+            await eventually(lambda: stage.missed > 1)
             stage.away = False
 
             assert [event.kind for event in await ear.next()] == ["reset"]
