@@ -1,8 +1,7 @@
 """THE TABLE of node calls: name, arguments, answer and time limit of each.
 
-Names and meaning are those of `spec/rpc.json`; where a value has a record here, the
-wire carries that record instead of a bare list.  A call that fails raises on the
-node and arrives as the failure of a `NodeResult`; an answer of None means done.
+Names and meaning are those of `spec/rpc.json`; where a value has a record here, the wire carries that instead of a
+bare list.  A call that fails raises on the node and arrives as the failure of a `NodeResult`; None means done.
 
 Time limits are upper bounds for the whole call: a node that hangs shows within seconds
 (see `ganeti.rpc.transport`).  `inline` calls handle a few small files and need no process;
