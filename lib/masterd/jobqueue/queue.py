@@ -48,7 +48,7 @@ FieldValues = Callable[[Job, Sequence[str]], Sequence[object]]
 class Limits(NamedTuple):
     """How much the queue takes on (spec/constants.json, job_queue).
 
-    `running` jobs are started at a time, counting those that wait for locks; `tracked`
+    `running` jobs are under way at a time, counting those that wait for locks; `tracked`
     is the same to this daemon, which follows every job it has started; `unfinished`
     jobs may be in the queue.
     """
@@ -390,12 +390,19 @@ class JobQueue:
         for instruction in instructions:
             match instruction:
                 case Start(job_id):
-                    assert self._executor is not None
-                    run = JobRun(job_id, self._records, self._executor, self._clock, self._may_go_on)
-                    self._runs[job_id] = run
-                    self._spawn(self._follow(run))
+                    self._start(job_id)
                 case Doom(job_id, status, reason):
                     self._spawn(self._doom(job_id, status, reason))
+
+    def _start(self, job_id: JobId) -> None:
+        assert self._executor is not None
+        run = self._runs[job_id] = JobRun(
+            job_id, self._records, self._executor, self._clock, may_go_on=self._may_go_on, ending=self._ending
+        )
+        self._spawn(self._follow(run))
+
+    def _ending(self, job_id: JobId) -> None:
+        self._carry_out(self._scheduler.ending(job_id))
 
     async def _follow(self, run: JobRun) -> None:
         try:

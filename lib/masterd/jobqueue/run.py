@@ -66,17 +66,26 @@ class Stop(enum.Enum):
 class JobRun:
     """A started job.
 
-    `may_go_on` is asked between two opcodes whether the next one can follow at once.
+    `may_go_on` is asked between two opcodes whether the next one can follow at once;
+    `ending` is told when nothing is left to be done, and the end is about to be recorded.
     """
 
     def __init__(
-        self, job_id: JobId, records: Records, executor: Executor, clock: Clock, may_go_on: Callable[[Job], bool]
+        self,
+        job_id: JobId,
+        records: Records,
+        executor: Executor,
+        clock: Clock,
+        *,
+        may_go_on: Callable[[Job], bool],
+        ending: Callable[[JobId], None],
     ) -> None:
         self.job_id = job_id
         self._records = records
         self._executor = executor
         self._clock = clock
         self._may_go_on = may_go_on
+        self._ending = ending
         self._stop: Stop | None = None
         self._executing: asyncio.Task[None] | None = None
 
@@ -102,7 +111,7 @@ class JobRun:
         if self._stop == Stop.SHUTDOWN:
             return
         if self._stop == Stop.CANCEL:
-            await self._records.commit(jobs.cancel(job, self._clock.time()))
+            await self._commit(jobs.cancel(job, self._clock.time()))
             return
         index = job.position
         self._records.change(jobs.set_status(job, index, OpStatus.WAITING, self._clock.time()))
@@ -138,6 +147,11 @@ class JobRun:
         else:
             job = jobs.set_status(job, index, OpStatus.SUCCESS, now, result)
         log.info("job %s is %s", job.id, job.status)
+        await self._commit(job)
+
+    async def _commit(self, job: Job) -> None:
+        if job.is_final:
+            self._ending(job.id)
         await self._records.commit(job)
 
 

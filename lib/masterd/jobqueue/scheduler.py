@@ -1,9 +1,9 @@
 """Which job runs next: events in, instructions out, nothing else.
 
 A job is *blocked* while a job it depends on has not ended, *ready* while it could run,
-*started* from `Start` until it has ended, and *doomed* from `Doom` (or `withdrawn`) on.
-Ready jobs start in the order of their priority, then of their number, as long as fewer
-than `limit` are started.
+*started* from `Start` until nothing is left to be done, *ending* from then on until that is
+recorded, and *doomed* from `Doom` (or `withdrawn`) on.  Ready jobs start in the order of
+their priority, then of their number, as long as fewer than `limit` are started.
 
 The queue tells what happens (`submitted`, `finished`, ...) and carries out the
 instructions it is given; what an instruction leads to it tells in turn.
@@ -19,6 +19,9 @@ from ganeti import errors
 from ganeti.masterd.jobqueue.job import FINAL
 from ganeti.model.enums import FinalStatus, JobStatus
 from ganeti.model.scalars import JobId
+
+#: no more are started while so many are started or ending
+AT_MOST = 200
 
 Accepted = frozenset[FinalStatus]
 
@@ -48,14 +51,16 @@ class _Blocked(NamedTuple):
 class Scheduler:
     """Knows every job that has not ended."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, at_most: int = AT_MOST) -> None:
         self._limit = limit
+        self._at_most = at_most
         self._stopped = False
         self._priorities: dict[JobId, int] = {}
         self._ready: list[tuple[int, JobId]] = []
         self._blocked: dict[JobId, _Blocked] = {}
         self._dependents: dict[JobId, set[JobId]] = {}
         self.started: set[JobId] = set()
+        self._ending: set[JobId] = set()
         self._doomed: set[JobId] = set()
 
     # --- events --------------------------------------------------------------------
@@ -88,8 +93,14 @@ class Scheduler:
             self._make_ready(job_id, priority)
         return self._fill()
 
+    def ending(self, job_id: JobId) -> list[Instruction]:
+        """Take note that a started job has nothing left to do: another one may have its place."""
+        self.started.discard(job_id)
+        self._ending.add(job_id)
+        return self._fill()
+
     def finished(self, job_id: JobId, status: JobStatus) -> list[Instruction]:
-        """Take note that a job has ended, however and wherever it stood."""
+        """Take note that the end of a job is recorded, however and wherever it stood."""
         self._remove(job_id)
         doomed: list[Instruction] = []
         for dependent in sorted(self._dependents.pop(job_id, ())):
@@ -135,13 +146,12 @@ class Scheduler:
         Raises ProgrammerError naming the one that does not hold.
         """
         ready = [job_id for _, job_id in self._ready]
-        places = [set(ready), set(self._blocked), self.started, self._doomed]
+        places = [set(ready), set(self._blocked), self.started, self._ending, self._doomed]
         _must(len(ready) == len(set(ready)), "a job is ready twice")
         _must(sum(map(len, places)) == len(set().union(*places)), "a job is in two places")
         _must(self._ready == sorted(self._ready), "ready jobs are out of order")
         _must({j: p for p, j in self._ready} == self._priorities, "priorities of ready jobs are wrong")
-        idle = not self._stopped and len(self.started) < self._limit
-        _must(not (idle and ready), "a ready job is not started")
+        _must(not (self._room() > 0 and ready), "a ready job is not started")
         wanted: dict[JobId, set[JobId]] = {}
         for job_id, blocked in self._blocked.items():
             _must(bool(blocked.unmet), f"job {job_id} is blocked by nothing")
@@ -161,6 +171,7 @@ class Scheduler:
 
     def _remove(self, job_id: JobId) -> None:
         self.started.discard(job_id)
+        self._ending.discard(job_id)
         self._doomed.discard(job_id)
         if job_id in self._priorities:
             self._unready(job_id)
@@ -171,10 +182,15 @@ class Scheduler:
             if not left:
                 del self._dependents[other]
 
-    def _fill(self) -> list[Instruction]:
+    def _room(self) -> int:
+        """Return how many more may start."""
         if self._stopped:
-            return []
-        count = max(0, min(self._limit - len(self.started), len(self._ready)))
+            return 0
+        started = len(self.started)
+        return max(0, min(self._limit - started, max(self._limit, self._at_most) - started - len(self._ending)))
+
+    def _fill(self) -> list[Instruction]:
+        count = min(self._room(), len(self._ready))
         chosen = self._ready[:count]
         del self._ready[:count]
         for _, job_id in chosen:

@@ -51,9 +51,9 @@ def test_queued_job_does_not_start_while_its_cancellation_is_written(bench, capl
         first, second = await queue.submit_all([[dummy()], [dummy()]])
         await settle()
         bench.candidate.delay = 10  # writing takes its time, and the slot gets free meanwhile
-        end.set()
-        await settle()
         cancel = asyncio.ensure_future(queue.cancel(second))
+        await settle()
+        end.set()
         await bench.end_of(first)
         assert (await cancel)[0]
 

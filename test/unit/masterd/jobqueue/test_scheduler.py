@@ -34,6 +34,25 @@ def test_limit_holds_and_can_be_raised():
     assert scheduler.limit_changed(3) == [Start(J[3])]
 
 
+def test_place_of_a_job_that_has_nothing_left_to_do_is_free_at_once():
+    scheduler = Scheduler(1)
+    assert scheduler.submitted(J[1], 0, {}, {}) == [Start(J[1])]
+    assert scheduler.submitted(J[2], 0, {}, {}) == []
+
+    assert scheduler.ending(J[1]) == [Start(J[2])]
+    assert scheduler.finished(J[1], JobStatus.SUCCESS) == []
+
+
+def test_ends_that_are_not_recorded_do_not_pile_up():
+    scheduler = Scheduler(1, at_most=2)
+    for job_id in (J[1], J[2], J[3]):
+        scheduler.submitted(job_id, 0, {}, {})
+
+    assert scheduler.ending(J[1]) == [Start(J[2])]
+    assert scheduler.ending(J[2]) == []
+    assert scheduler.finished(J[1], JobStatus.SUCCESS) == [Start(J[3])]
+
+
 def test_job_waits_for_the_one_it_depends_on():
     scheduler = Scheduler(5)
     scheduler.submitted(J[1], 0, {}, {})
@@ -101,7 +120,8 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scheduler = Scheduler(3)
+        self.scheduler = Scheduler(3, at_most=6)
+        self.ending: set[JobId] = set()
         self.serial = 0
         self.status: dict[JobId, JobStatus] = {}
         self.depends: dict[JobId, dict[JobId, frozenset[FinalStatus]]] = {}
@@ -141,12 +161,20 @@ class SchedulerMachine(RuleBasedStateMachine):
         job_id = self.among(data, JobStatus.RUNNING)
         if job_id:
             self.status[job_id] = status
+            self.ending.discard(job_id)
             self.take(self.scheduler.finished(job_id, status))
+
+    @rule(data=st.data())
+    def do_all_there_is_to_do(self, data):
+        job_id = self.among(data, JobStatus.RUNNING)
+        if job_id and job_id not in self.ending:
+            self.ending.add(job_id)
+            self.take(self.scheduler.ending(job_id))
 
     @rule(data=st.data())
     def yield_to_dependencies(self, data):
         job_id = self.among(data, JobStatus.RUNNING)
-        if job_id:
+        if job_id and job_id not in self.ending:
             self.status[job_id] = JobStatus.QUEUED
             known = {other: self.status[other] for other in self.depends[job_id]}
             self.take(self.scheduler.submitted(job_id, 0, self.depends[job_id], known))
@@ -178,7 +206,8 @@ class SchedulerMachine(RuleBasedStateMachine):
     @invariant()
     def is_valid(self):
         self.scheduler.validate()
-        assert self.scheduler.started == {j for j, status in self.status.items() if status == JobStatus.RUNNING}
+        running = {j for j, status in self.status.items() if status == JobStatus.RUNNING}
+        assert self.scheduler.started == running - self.ending
 
     def teardown(self):
         while left := [j for j, s in self.status.items() if s == JobStatus.RUNNING] or list(self.doomed):
