@@ -36,6 +36,7 @@ PAGES = {
     "gnt-cluster": "make a cluster, look at it, verify it and change its settings",
     "gnt-node": "add nodes to a cluster, look at them, change and remove them",
     "gnt-instance": "create instances, start and stop them, move them and change them",
+    "gnt-group": "divide the nodes of a cluster into groups",
     "gnt-job": "look at the jobs of a cluster, follow them and steer them",
     "gnt-os": "look at operating systems and set their defaults",
     "gnt-debug": "look into the master daemon and exercise it",

@@ -71,7 +71,7 @@ class Program(NamedTuple):
 
 PROGRAMS: Mapping[str, str] = {
     name: f"ganeti.cli.{name.replace('-', '_')}:PROGRAM"
-    for name in ("gnt-cluster", "gnt-node", "gnt-instance", "gnt-job", "gnt-os", "gnt-debug")
+    for name in ("gnt-cluster", "gnt-node", "gnt-instance", "gnt-group", "gnt-job", "gnt-os", "gnt-debug")
 }
 """Where the table of each program is."""
 

@@ -90,7 +90,7 @@ def instance_policy(options: Values) -> dict[str, Any]:
         policy["minmax"] = [
             {bound: _spec(values) for bound, values in bounds.items()} for bounds in options.ipolicy_bounds_specs
         ]
-    if options.ipolicy_std_specs is not None:
+    if options.get("ipolicy_std_specs") is not None:  # groups have none
         policy["std"] = _spec(options.ipolicy_std_specs)
     if options.ipolicy_disk_templates is not None:
         policy["disk-templates"] = options.ipolicy_disk_templates

@@ -1,0 +1,1 @@
+"""Functions of the commands of gnt-group."""
