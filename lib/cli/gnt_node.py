@@ -62,6 +62,39 @@ PROGRAM = Program(
             ),
         ),
         Command(
+            "evacuate",
+            "ganeti.cli.node.leave:evacuate",
+            "Move instances away from a node, where an allocator says.",
+            "gnt-node evacuate -I most-free node3",
+            detail="With -p those leave that run there, with -s those that have a copy of their disks there, else both."
+            " Either all can leave, or none is moved. Drain the node first, so that nothing new comes to it.",
+            args=("node 1..1",),
+            options=(
+                *("force", "iallocator", "ignore-soft-errors", "new-secondary", "early-release", "priority"),
+                *("primary-only", "secondary-only", "submit", "print-jobid"),
+            ),
+        ),
+        Command(
+            "failover",
+            "ganeti.cli.node.leave:failover",
+            "Stop the instances of a node and start them on other nodes.",
+            "gnt-node failover -I most-free node3",
+            args=("node 1..1",),
+            options=("force", "ignore-consistency", "iallocator", "priority"),
+        ),
+        Command(
+            "migrate",
+            "ganeti.cli.node.leave:migrate",
+            "Move the instances of a node to other nodes while they run.",
+            "gnt-node migrate -I most-free node3",
+            detail="Each instance is moved by a job of its own; one that cannot be moved stays, and the others go on.",
+            args=("node 1..1",),
+            options=(
+                *("force", "non-live", "migration-mode", "target-node", "iallocator", "priority", "ignore-ipolicy"),
+                *("no-runtime-changes", "submit", "print-jobid"),
+            ),
+        ),
+        Command(
             "powercycle",
             "ganeti.cli.node.power:powercycle",
             "Reset a node at once, as its power button does.",

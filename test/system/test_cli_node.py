@@ -10,7 +10,18 @@ import pytest
 
 from ganeti.bootstrap import daemons
 from ganeti.utils import files
-from test.support.admin import add_diskless, job_status, lines, listed, of_node, refused, remove_all, submitted
+from test.support.admin import (
+    add_diskless,
+    add_file,
+    job_status,
+    lines,
+    listed,
+    of_instance,
+    of_node,
+    refused,
+    remove_all,
+    submitted,
+)
 from test.support.cluster import Cluster, running_cluster
 from test.support.polling import until
 
@@ -146,6 +157,27 @@ def test_offline_node_is_left_alone_until_it_is_back(whole: Cluster) -> None:
     assert "set up again" in whole.cmd("gnt-node", "modify", "-O", "no", "node4").output
     assert of_node(whole, "node4", "role") == ["C"]
     whole.ok("gnt-instance", "startup", "instance1")
+
+
+def test_instances_leave_a_node(whole: Cluster) -> None:
+    add_diskless(whole, "instance1", "node2")
+    add_file(whole, "instance2", "node2")
+
+    # What can go goes, and the command says that not all could.
+    assert "instance2" in refused(whole, "gnt-node migrate -f -I most-free node2")
+    assert of_instance(whole, "instance1", "status") == ["running"]
+    place = of_instance(whole, "instance1", "pnode")[0]
+    assert (place != "node2", of_instance(whole, "instance2", "pnode")) == (True, ["node2"])
+
+    assert "nothing was moved" in refused(whole, "gnt-node evacuate -f -I most-free node2")
+    whole.ok("gnt-node", "evacuate", "-f", "-p", "-I", "most-free", place)
+    assert "No instance has to leave" in whole.ok("gnt-node", "evacuate", "-I", "most-free", place)
+
+    place = of_instance(whole, "instance1", "pnode")[0]
+    whole.ok("gnt-instance", "remove", "-f", "instance2")
+    whole.ok("gnt-node", "failover", "-f", "-I", "most-free", place)
+    assert of_node(whole, place, "pinst_cnt") == ["0"]
+    assert of_instance(whole, "instance1", "status") == ["running"]
 
 
 def test_candidate_steps_down_and_up(whole: Cluster) -> None:

@@ -126,6 +126,16 @@ def test_disks_of_a_stopped_instance_are_used_grown_and_made_anew(remote: Remote
     remove_all(cluster3)
 
 
+def test_instances_leave_a_node(remote: Remote, instance1: str) -> None:
+    def place_after(path: str, body: dict[str, object]) -> str:
+        (result,) = remote.done("POST", path, body)["opresult"]
+        assert [remote.ended(job)["status"] for _, job in result["jobs"]] == ["success"]
+        return str(remote.value("GET", f"/2/instances/{instance1}")["pnode"])
+
+    assert place_after("/2/nodes/node2/migrate", {"target_node": "node3"}) == "node3"
+    assert place_after("/2/nodes/node3/evacuate", {"mode": "all", "iallocator": "most-free"}) != "node3"
+
+
 def test_reasons_of_clients_are_in_the_trail(remote: Remote, instance1: str) -> None:
     job = remote.done("PUT", f"/2/instances/{instance1}/shutdown?reason=maintenance")
 

@@ -42,6 +42,8 @@ from ganeti.masterd.cmdlib.instance.set_params import LUInstanceSetParams
 from ganeti.masterd.cmdlib.instance.shutdown import LUInstanceShutdown
 from ganeti.masterd.cmdlib.instance.startup import LUInstanceStartup
 from ganeti.masterd.cmdlib.node.add import LUNodeAdd
+from ganeti.masterd.cmdlib.node.evacuate import LUNodeEvacuate
+from ganeti.masterd.cmdlib.node.migrate import LUNodeMigrate
 from ganeti.masterd.cmdlib.node.powercycle import LUNodePowercycle
 from ganeti.masterd.cmdlib.node.remove import LUNodeRemove
 from ganeti.masterd.cmdlib.node.set_params import LUNodeSetParams
@@ -112,6 +114,8 @@ UNITS: Mapping[type[OpCode], type[LogicalUnit[Any, Any]]] = {
     i.OpInstanceShutdown: LUInstanceShutdown,
     i.OpInstanceStartup: LUInstanceStartup,
     n.OpNodeAdd: LUNodeAdd,
+    n.OpNodeEvacuate: LUNodeEvacuate,
+    n.OpNodeMigrate: LUNodeMigrate,
     n.OpNodeModifyStorage: LUNodeModifyStorage,
     n.OpNodePowercycle: LUNodePowercycle,
     n.OpNodeQuery: LUNodeQuery,

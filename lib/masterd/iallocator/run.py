@@ -8,10 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from ganeti import errors
 from ganeti.errors import ECode
 from ganeti.masterd.config.snapshot import Config
-from ganeti.masterd.iallocator import request
+from ganeti.masterd.iallocator import evacuation, request
+from ganeti.masterd.iallocator.evacuation import Evacuation
 from ganeti.masterd.iallocator.request import NodeFigures
 from ganeti.masterd.storage_choice import storage_of
-from ganeti.model.enums import DiskTemplate, HypervisorName
+from ganeti.model.enums import DiskTemplate, EvacMode, HypervisorName
 from ganeti.model.objects.instance import Instance
 from ganeti.model.opcodes.instance import OpInstanceCreate
 from ganeti.model.params.fill import fill_cluster_hvparams
@@ -23,6 +24,7 @@ from ganeti.utils import json
 
 #: the word for the cluster's default allocator
 DEFAULT = "."
+NO_OPTIONS: Mapping[str, object] = {}
 
 
 class Allocator:
@@ -86,6 +88,29 @@ class Allocator:
         result = await self.ask(config, name, question)
         return request.chosen_nodes(name, result, config, 1, _same_group(config, instance))
 
+    async def evacuate(
+        self,
+        config: Config,
+        instances: Sequence[Instance],
+        mode: EvacMode,
+        allocator: str | None,
+        *,
+        ignore_soft_errors: bool,
+    ) -> Evacuation:
+        """Return where instances that are to leave their node can go, and the jobs that bring them there.
+
+        Raises OpPrereqError when there is no allocator, OpExecError when it misbehaves.
+        """
+        name = allocator_name(config, allocator)
+        templates = [config.template_of(instance) for instance in instances]
+        stored = [t for t in templates if isinstance(t, DiskTemplate) and t != DiskTemplate.DISKLESS]
+        figures = await self.figures(config, instances[0].hypervisor, stored[0] if stored else DiskTemplate.DISKLESS)
+        names = [instance.name for instance in instances]
+        question = request.document(config, figures, request.evacuation(names, mode))
+        more = {"ignore-soft-errors": None} if ignore_soft_errors else {}
+        result = await self.ask(config, name, question, more)
+        return evacuation.read(name, result, config, names)
+
     async def need(self, config: Config, name: str) -> None:
         """Have the master look for an allocator.
 
@@ -99,10 +124,13 @@ class Allocator:
                 f"cannot use allocator {name}: no such program in {', '.join(self._search_path)}", ECode.NOENT
             )
 
-    async def ask(self, config: Config, name: str, question: Mapping[str, object]) -> object:
-        """Run an allocator on a whole document and return its result."""
+    async def ask(
+        self, config: Config, name: str, question: Mapping[str, object], more: Mapping[str, object] = NO_OPTIONS
+    ) -> object:
+        """Run an allocator on a whole document, with `more` options, and return its result."""
         text = json.dumps(dump_any(question))
-        options = config.cluster.default_iallocator_params if name == config.cluster.default_iallocator else {}
+        usual = config.cluster.default_iallocator_params if name == config.cluster.default_iallocator else NO_OPTIONS
+        options = {**usual, **more}
         answer = await self._rpc.call(config.master, p.iallocator_runner, name, text, options)
         return request.read_answer(name, answer.unwrap(f"run allocator {name}"))
 

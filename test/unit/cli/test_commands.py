@@ -185,6 +185,66 @@ def test_a_node_is_reset_after_a_question(cli: Cli) -> None:
     assert asked == [("node1", True), ("node2", False)]
 
 
+@pytest.fixture
+def full(cli: Cli) -> Cli:
+    """A node with instances, and an empty one."""
+    cli.master.tables["node"] = [
+        {"name": [0, "node1"], "pinst_list": [0, ["web2", "web1"]], "sinst_list": [0, ["db1"]]},
+        {"name": [0, "node2"], "pinst_list": [0, []], "sinst_list": [0, []]},
+    ]
+    return cli
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        ("evacuate -f -I hail node1", {"mode": "all", "iallocator": "hail", "ignore_soft_errors": None}),
+        ("evacuate -f -p --ignore-soft-errors node1", {"mode": "primary-only", "ignore_soft_errors": True}),
+        ("evacuate -f -s -n node2 --early-release node1", {"mode": "secondary-only", "remote_node": "node2"}),
+        ("migrate -f -n node2 --no-runtime-changes node1", {"target_node": "node2", "allow_runtime_changes": False}),
+        ("migrate -f --non-live -I hail node1", {"mode": "non-live", "iallocator": "hail"}),
+    ],
+)
+def test_instances_leave_a_node_as_the_options_say(full: Cli, line: str, fields: dict[str, Any]) -> None:
+    full.master.job_ends("success", {"jobs": [[True, 2]]})
+    full.master.spawns = 1
+
+    assert full.run(f"gnt-node {line}").code == 0
+
+    op = full.master.jobs[0][0]
+    assert (op["node_name"], {key: op.get(key) for key in fields}) == ("node1", fields)
+
+
+def test_instances_of_a_node_are_failed_over_one_by_one(full: Cli) -> None:
+    ran = full.run("gnt-node failover -I hail --ignore-consistency node1", stdin="y\n")
+
+    assert ran.code == 0 and "fail over instances web1, web2 from node node1" in ran.err
+    assert [(op["instance_name"], op["iallocator"], op["ignore_consistency"]) for (op,) in full.master.jobs] == [
+        ("web1", "hail", True),
+        ("web2", "hail", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("evacuate -s -p node1", 1, "contradict each other"),
+        ("evacuate -s -n node2 -I hail node1", 1, "give one of them"),
+        ("evacuate -n node2 node1", 1, "give --secondary-only with it"),
+        ("migrate -n node2 -I hail node1", 1, "give one of them"),
+        ("migrate --non-live --migration-mode live node1", 1, "say the same"),
+        ("migrate node9", 1, "'node9' is not known"),
+        ("failover -I hail node2", 0, "No instance has to leave node node2"),
+        ("evacuate -I hail node1", 13, "not confirmed"),
+    ],
+)
+def test_nothing_leaves_a_node_that_need_not_or_must_not(full: Cli, line: str, code: int, said: str) -> None:
+    ran = full.run(f"gnt-node {line}", stdin="n\n", terminal=True)
+
+    assert (ran.code, full.master.jobs) == (code, [])
+    assert said in ran.out + ran.err
+
+
 def test_node_is_modified_as_the_options_say(cli: Cli) -> None:
     cli.master.job_ends("success", [["drained", True]])
 

@@ -45,6 +45,7 @@ EXAMPLES: Mapping[str, Callable[[], OpCode]] = {
     "group-remove": lambda: g.OpGroupRemove.from_wire({"group_name": "empty"}),
     "group-rename": lambda: g.OpGroupRename.from_wire({"group_name": "default", "new_name": "other"}),
     "node-modify": lambda: n.OpNodeSetParams.from_wire({"node_name": PRIMARY, "master_candidate": False}),
+    "node-migrate": lambda: n.OpNodeMigrate.from_wire({"node_name": PRIMARY, "target_node": TARGET}),
     "node-remove": lambda: n.OpNodeRemove.from_wire({"node_name": NEW}),
     "instance-add": lambda: sim_ops.create(9, on=2),
     "instance-reinstall": lambda: i.OpInstanceReinstall(instance_name=sim_ops.name_of(4)),

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganeti.masterd.config.snapshot import Config
-from ganeti.masterd.iallocator import request
-from ganeti.model.enums import AllocPolicy, DiskTemplate
+from ganeti.masterd.iallocator import evacuation, request
+from ganeti.model.enums import AdminState, AllocPolicy, DiskTemplate, EvacMode
 from ganeti.schema import replace
 from ganeti.schema_types import dump_any
 from ganeti.utils import files, json, process
@@ -73,6 +73,7 @@ def ask(question: Mapping[str, Any]) -> dict[str, Any]:
         "allocate": MOST_FREE.allocate,
         "multi-allocate": MOST_FREE.allocate_all,
         "relocate": MOST_FREE.relocate,
+        "node-evacuate": MOST_FREE.evacuate,
     }
     answer: dict[str, Any] = serve[read["request"]["type"]](nodes, read["request"], read)
     return answer
@@ -120,11 +121,11 @@ def test_what_fits_nowhere_is_refused_with_what_it_needs_and_what_there_is(tmp_p
 
 
 def test_a_request_it_does_not_serve_is_answered_with_no(tmp_path: object) -> None:
-    done = run(tmp_path, document(config_of([{}]), {"type": "node-evacuate"}, [(1000, 0)]))
+    done = run(tmp_path, document(config_of([{}]), {"type": "change-group"}, [(1000, 0)]))
 
     answer = json.loads(done.stdout)
     assert not done.failed
-    assert (answer["success"], answer["info"]) == (False, "node-evacuate requests are not served")
+    assert (answer["success"], answer["info"]) == (False, "change-group requests are not served")
 
 
 def test_without_a_file_it_says_what_it_is() -> None:
@@ -281,3 +282,52 @@ def test_an_instance_that_fits_nowhere_else_stays() -> None:
     answer = moving(DiskTemplate.DISKLESS, [(9000, 0), (500, 0), (511, 0), (5000, 0)], AllocPolicy.PREFERRED)
 
     assert (answer["success"], answer["result"]) == (False, [])
+
+
+# --- leaving a node ------------------------------------------------------------------------------
+
+
+def leaving(mode: EvacMode, *, offline: bool = False) -> Any:
+    """Have three diskless instances of 1024 MiB leave node 0, and one whose disk is a file there."""
+    config = config_of([{"offline": offline}, {}, {}])
+    beparams = {"maxmem": 1024, "minmem": 1024}
+    made = [make_instance(number, beparams=beparams, admin_state=AdminState.UP) for number in range(3)]
+    made[1] = replace(made[1], admin_state=AdminState.DOWN)
+    stored = make_instance(3, beparams=beparams, disks=(uuid_of("disk", 0),))
+    config = config.changed(
+        {
+            "instances": {instance.uuid: instance for instance in [*made, stored]},
+            "disks": {uuid_of("disk", 0): make_disk(0, nodes=(uuid_of("node", 0),))},
+        },
+        config.head,
+    )
+    names = [instance.name for instance in [*made, stored]]
+    answer = ask(document(config, request.evacuation(names, mode), [(9000, 0), (1500, 0), (1200, 0)]))
+    assert answer["success"]
+    return evacuation.read("most-free", answer["result"], config, names)
+
+
+def test_instances_leave_for_the_nodes_with_most_room_and_the_others_say_what_ties_them() -> None:
+    found = leaving(EvacMode.PRIMARY)
+
+    assert found.moved == [("inst0.example.com", ["node1.example.com"]), ("inst1.example.com", ["node2.example.com"])]
+    assert [(name, why[:22]) for name, why in found.failed] == [
+        ("inst2.example.com", "no group has 1 node wi"),
+        ("inst3.example.com", "its disks (file) are o"),
+    ]
+    assert [(job[0].OP_ID, job[0].summary()) for job in found.jobs] == [
+        ("OP_INSTANCE_MIGRATE", "INSTANCE_MIGRATE(inst0.example.com)"),
+        ("OP_INSTANCE_FAILOVER", "INSTANCE_FAILOVER(inst1.example.com)"),
+    ]
+
+
+def test_instances_of_a_node_that_is_down_are_failed_over() -> None:
+    found = leaving(EvacMode.ALL, offline=True)
+
+    assert [job[0].OP_ID for job in found.jobs] == ["OP_INSTANCE_FAILOVER"] * 2
+
+
+def test_secondary_nodes_are_not_its_business() -> None:
+    found = leaving(EvacMode.SECONDARY)
+
+    assert found.moved == [] and {why for _, why in found.failed} == {"new secondary nodes are not served"}
