@@ -25,6 +25,7 @@ from ganeti.luxi.pool import Pool
 from ganeti.owners import Owners, are_separate
 from ganeti.paths import Paths
 from ganeti.rapi.auth import Doorkeeper, UsersFile
+from ganeti.rapi.client_http import PORT
 from ganeti.rapi.master import Master
 from ganeti.rapi.privileges import become_user
 from ganeti.rapi.resources.all import RESOURCES
@@ -37,7 +38,6 @@ from ganeti.utils.listen import bound_socket, default_address, use_small_tls_buf
 log = logging.getLogger(__name__)
 
 PROGRAM = "ganeti-rapi"
-DEFAULT_PORT = 5080
 #: to the master daemon, beyond one for each client
 SPARE_CONNECTIONS = 8
 EXIT_FAILURE = 1
@@ -192,7 +192,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("-d", "--debug", action="count", default=0, help="log more")
     parser.add_argument("--syslog", choices=("no", "yes", "only"), default="no", help="log to syslog too")
     parser.add_argument(
-        "-p", "--port", type=option_types.port, default=DEFAULT_PORT, help="port to listen at (default %(default)s)"
+        "-p", "--port", type=option_types.port, default=PORT, help="port to listen at (default %(default)s)"
     )
     parser.add_argument(
         "-b", "--bind", type=option_types.bind_address, default="", metavar="ADDRESS", help="address to listen at"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 
-from ganeti.rapi.daemon import DEFAULT_PORT
+from ganeti.rapi.client_http import PORT
 from ganeti.rapi.users import ha1
 from ganeti.utils import files, net, text
 from ganeti.vcluster import grow
@@ -40,5 +40,5 @@ def give_user(directory: str) -> bool:
 def curl_line(directory: str) -> str:
     """Return a command that asks the remote API for the instances, as this user."""
     master = grow.master_of(directory)
-    url = f"https://{net.resolve(master.hostname, master)}:{DEFAULT_PORT}/2/instances"
+    url = f"https://{net.resolve(master.hostname, master)}:{PORT}/2/instances"
     return f'curl -k -u "{USER}:$(cat {text.shell_quote(directory)}/{PASSWORD_FILE})" {url}'

@@ -28,7 +28,7 @@ from ganeti.model.enums import CreateMode, DiskTemplate
 from ganeti.model.opcodes.instance import OpInstanceCreate
 from ganeti.model.scalars import NewInstanceName, NodeName, OsName
 from ganeti.paths import Paths
-from ganeti.rapi.daemon import DEFAULT_PORT
+from ganeti.rapi.client_http import PORT
 from ganeti.rapi.server import tls_context
 from ganeti.utils import net
 from ganeti.utils.listen import bound_socket
@@ -188,7 +188,7 @@ def bench(instances: int) -> Iterator[Figures]:
         paths = cluster.paths(1)
         with cluster.luxi() as client:
             add_instances(cluster, client, instances)
-        address = (net.resolve(cluster.nodes[0], paths), DEFAULT_PORT)
+        address = (net.resolve(cluster.nodes[0], paths), PORT)
         running = {name: cluster.pid(name) for name in (daemons.RAPI, daemons.MASTERD)}
         pids = {name: pid for name, pid in running.items() if pid is not None}
         with hello_served(paths) as (place, pid):

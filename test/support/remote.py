@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ganeti.bootstrap import daemons
-from ganeti.rapi.daemon import DEFAULT_PORT
+from ganeti.rapi.client_http import PORT
 from ganeti.utils import files
 from test.support.cluster import Cluster
 from test.support.polling import until
@@ -41,7 +41,7 @@ class Remote:
         self.cluster = cluster
         self.paths = cluster.paths(cluster.master)
         row = cluster.ok("gnt-node", "list", "--no-headers", "-o", "pip", cluster.master)
-        self.address = row.strip(), DEFAULT_PORT
+        self.address = row.strip(), PORT
         self.url = "https://{}:{}".format(*self.address)
         self.context = ssl.create_default_context(cafile=self.paths.rapi_cert)
         self.context.check_hostname = False

@@ -19,7 +19,7 @@ from ganeti.luxi.client import Client
 from ganeti.model.opcodes.cluster import OpClusterRenewCrypto
 from ganeti.model.opcodes.test import OpTestDelay
 from ganeti.model.scalars import NodeName
-from ganeti.rapi.daemon import DEFAULT_PORT
+from ganeti.rapi.client_http import PORT
 from ganeti.utils import files, x509
 from test.support import invariants
 from test.support.cluster import Cluster, running_cluster
@@ -144,7 +144,7 @@ def test_f33_all_keys_are_changed_while_jobs_run(cluster: Cluster) -> None:
 
 def shown_by_rapi(cluster: Cluster) -> bytes:
     address = files.read_text(cluster.paths(1).ssconf_file("node_primary_ips")).splitlines()[0].split()[1]
-    return ssl.get_server_certificate((address, DEFAULT_PORT)).encode()
+    return ssl.get_server_certificate((address, PORT)).encode()
 
 
 def test_given_files_and_those_made_once_are_on_all_nodes(cluster: Cluster, tmp_path: os.PathLike[str]) -> None:

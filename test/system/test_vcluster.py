@@ -11,7 +11,7 @@ import pytest
 
 from ganeti import _autoconf
 from ganeti.bootstrap import daemons
-from ganeti.rapi.daemon import DEFAULT_PORT as RAPI_PORT
+from ganeti.rapi.client_http import PORT as RAPI_PORT
 from ganeti.rpc.transport import DEFAULT_PORT
 from ganeti.utils import files, net, process
 from ganeti.vcluster import layout

@@ -231,14 +231,6 @@ class Config:
         """Return the instances whose primary node is in a group."""
         return [i for node in self.members_of(group) for i in self.instances_on(node.uuid, secondary=False)]
 
-    def instances_of_network(self, network: Uuid) -> list[Instance]:
-        """Return the instances with an interface in a network."""
-        return [self.instances[uuid] for uuid in self.index.owners(Kind.IN_NETWORK, network)]
-
-    def groups_of_network(self, network: Uuid) -> list[NodeGroup]:
-        """Return the groups connected to a network."""
-        return [self.groups[uuid] for uuid in self.index.owners(Kind.CONNECTED, network)]
-
     def disks_of(self, instance: Instance) -> list[Disk]:
         """Return the disks of an instance, in order."""
         return [self.disks[uuid] for uuid in instance.disks if uuid in self.disks]
@@ -263,10 +255,6 @@ class Config:
         if not templates:
             return DiskTemplate.DISKLESS
         return templates.pop() if len(templates) == 1 else MIXED
-
-    def disks_on(self, node: Uuid) -> list[Disk]:
-        """Return the disks a node holds."""
-        return [self.disks[uuid] for uuid in self.index.owners(Kind.HOLDER, node)]
 
     def holders_of(self, disk: Disk) -> list[Node]:
         """Return the nodes that hold a disk."""
