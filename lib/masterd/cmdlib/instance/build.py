@@ -14,6 +14,7 @@ from ganeti.model.enums import DiskMode, DiskTemplate, FileDriver, NicMode, NicP
 from ganeti.model.objects.cluster import Cluster
 from ganeti.model.objects.disk import Disk
 from ganeti.model.objects.nic import NIC
+from ganeti.model.opcodes.instance import OpInstanceCreate
 from ganeti.model.params.fill import fill_nicparams
 from ganeti.model.params.nic import check_filled_nicparams, check_nicparams
 from ganeti.model.scalars import InstanceName, IPAddress, MacAddress, MiB, Uuid
@@ -25,7 +26,32 @@ MAX_NICS = 8
 #: words for a MAC that is to be made up
 MADE_UP = ("auto", "generate")
 
+SUPPORTED_TEMPLATES = (DiskTemplate.DISKLESS, *devices.FILE_LIKE)
+
 _DISK_KEYS = frozenset({"size", "mode", "name", "spindles"})
+
+
+def template_of(cluster: Cluster, op: OpInstanceCreate) -> DiskTemplate:
+    """Return the template of a new instance's disks.
+
+    Raises OpPrereqError when there cannot be such disks here, or not on the nodes given.
+    """
+    template = op.disk_template or cluster.enabled_disk_templates[0]
+    if template not in cluster.enabled_disk_templates:
+        raise errors.OpPrereqError(
+            f"disk template {template} is not enabled in this cluster"
+            f" (enabled: {', '.join(cluster.enabled_disk_templates)})",
+            ECode.STATE,
+        )
+    if template not in SUPPORTED_TEMPLATES:
+        raise errors.OpPrereqError(f"disk template {template} is not supported by this version", ECode.INVAL)
+    for name in ("snode", "snode_uuid"):
+        if getattr(op, name):
+            raise errors.OpPrereqError(
+                f"{name}: an instance of template {template} has no secondary node; give the primary alone",
+                ECode.INVAL,
+            )
+    return template
 
 
 def build_nic(

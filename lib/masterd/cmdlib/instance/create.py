@@ -27,8 +27,6 @@ from ganeti.model.scalars import InstanceName, NodeName, OsName, Tag
 from ganeti.rpc import procedures as p
 from ganeti.schema import fields_of, replace
 
-SUPPORTED_TEMPLATES = (DiskTemplate.DISKLESS, *devices.FILE_LIKE)
-
 #: fields that need parts of later versions
 _UNSUPPORTED = frozenset(
     (
@@ -70,7 +68,7 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
 
     async def check(self, config: Config) -> Creation:
         # First: what else is wrong may come of the template.
-        template = self._template(config)
+        template = build.template_of(config.cluster, self.op)
         self._refuse_unsupported()
         self._check_new(config)
         cluster = config.cluster
@@ -168,29 +166,6 @@ class LUInstanceCreate(LogicalUnit[OpInstanceCreate, Creation]):
             raise errors.OpPrereqError(f"instance {name} exists already{since}", ECode.EXISTS)
         if config.node_named(NodeName(name)) is not None:
             raise errors.OpPrereqError(f"cannot name an instance {name}: a node has that name", ECode.EXISTS)
-
-    def _template(self, config: Config) -> DiskTemplate:
-        """Return the template of the disks.
-
-        Raises OpPrereqError when there cannot be such disks here, or not on the nodes given.
-        """
-        cluster = config.cluster
-        template = self.op.disk_template or cluster.enabled_disk_templates[0]
-        if template not in cluster.enabled_disk_templates:
-            raise errors.OpPrereqError(
-                f"disk template {template} is not enabled in this cluster"
-                f" (enabled: {', '.join(cluster.enabled_disk_templates)})",
-                ECode.STATE,
-            )
-        if template not in SUPPORTED_TEMPLATES:
-            raise errors.OpPrereqError(f"disk template {template} is not supported by this version", ECode.INVAL)
-        for name in ("snode", "snode_uuid"):
-            if getattr(self.op, name):
-                raise errors.OpPrereqError(
-                    f"{name}: an instance of template {template} has no secondary node; give the primary alone",
-                    ECode.INVAL,
-                )
-        return template
 
     def _check_enabled(self, config: Config, template: DiskTemplate, hypervisor: HypervisorName) -> None:
         cluster = config.cluster

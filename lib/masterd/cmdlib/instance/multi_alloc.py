@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ganeti import errors
 from ganeti.errors import ECode
 from ganeti.masterd.cmdlib.base import ALL, Jobs, Locks, LogicalUnit
+from ganeti.masterd.cmdlib.instance import build
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import Level
 from ganeti.model.opcodes.base import OpCode
@@ -42,6 +43,8 @@ class LUInstanceMultiAlloc(LogicalUnit[OpInstanceMultiAlloc, Allocation]):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise errors.OpPrereqError(f"instances: {', '.join(twice)} given more than once", ECode.NOTUNIQUE)
+        for op in self.op.instances:
+            build.template_of(config.cluster, op)
         with_node = [op.instance_name for op in self.op.instances if op.pnode or op.pnode_uuid]
         if len(with_node) == len(names):
             return Allocation(self.op.instances, ())

@@ -12,6 +12,7 @@ import pytest
 from ganeti import errors
 from ganeti.masterd import names
 from ganeti.masterd.cmdlib.base import LogicalUnit
+from ganeti.masterd.cmdlib.instance import build as records
 from ganeti.masterd.cmdlib.instance.create import LUInstanceCreate
 from ganeti.masterd.cmdlib.instance.multi_alloc import LUInstanceMultiAlloc
 from ganeti.masterd.cmdlib.instance.relocation import choose_target
@@ -37,8 +38,9 @@ WITHOUT_EFFECT = {
 
 @pytest.mark.parametrize(("op", "unit"), INSTANCE_UNITS, ids=lambda each: each.__name__)
 def test_every_field_is_looked_at(op: type[OpCode], unit: type[LogicalUnit[Any, Any]]) -> None:
-    # names: name_check and ip_check; request: what an allocator is told
-    text = "".join(inspect.getsource(module) for module in (inspect.getmodule(unit), names, request) if module)
+    # names: name_check and ip_check; request: what an allocator is told; records: where disks are to be
+    modules = (inspect.getmodule(unit), names, request, records)
+    text = "".join(inspect.getsource(module) for module in modules if module)
     by_the_processor = {field.name for each in (OpCode, InstanceOpCode) for field in fields_of(each)}
 
     passed_over = [
@@ -111,6 +113,8 @@ def test_a_template_that_cannot_be_is_blamed_before_the_nodes_it_needs(
     op = creation(disk_template="drbd", pnode="node1.example.com", snode="node2.example.com", disks=[{"size": 64}])
 
     assert refused(LUInstanceCreate(op, None, None, None), *enabled) == reason  # type: ignore[arg-type]  # as above
+    several: Any = LUInstanceMultiAlloc(OpInstanceMultiAlloc(instances=(op,)), None, None, None)  # type: ignore[arg-type]  # as above
+    assert refused(several, *enabled) == reason
 
 
 @pytest.mark.parametrize(("name", "value"), [("group_name", "default"), ("opportunistic_locking", True)])
