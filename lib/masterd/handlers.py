@@ -154,7 +154,7 @@ class Handlers:
             "cluster_name": cluster.cluster_name,
             "master_node": self._config.current.master.name,
             "drain_flag": self._queue.drained,
-            "watcher_pause": self._pause.until(),
+            "watcher_pause": _whole(self._pause.until()),
             "modify_ssh_setup": cluster.modify_ssh_setup,
             "ssh_key_type": cluster.ssh_key_type,
             "ssh_key_bits": cluster.ssh_key_bits,
@@ -177,13 +177,18 @@ class Handlers:
         if until is not None and until < self._clock.time():
             raise errors.GenericError("cannot pause the watcher: the time given is in the past")
         await self._pause.set(self._config.current.online_nodes(), until)
-        return until
+        return _whole(until)
 
     async def _classic(
         self, what: QueryResource, names: Sequence[str], fields: Sequence[str], use_locking: bool
     ) -> object:
         _refuse_locking(use_locking)
         return await self._queries.asked_named(what, names, fields)
+
+
+def _whole(seconds: float | None) -> float | None:
+    """Return a time without a fraction as a whole number: clients in other languages read nothing else there."""
+    return int(seconds) if seconds is not None and float(seconds).is_integer() else seconds
 
 
 def _refuse_locking(use_locking: bool) -> None:

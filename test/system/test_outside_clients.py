@@ -259,6 +259,10 @@ def test_luxi_knows_every_documented_method_and_its_versions(cluster: Cluster) -
             assert said["success"] is False and said["result"][0] == "ParameterError", (method, said)
         assert luxi.ask("QueryExports", [], False) == {"success": True, "result": []}
         assert luxi.ask("QueryFilters", None, ["uuid"]) == {"success": True, "result": []}
+        paused = luxi.ask("SetWatcherPause", 4_000_000_000)["result"]
+        known = luxi.ask("QueryConfigValues", ["watcher_pause"])["result"]
+        assert repr([paused, *known]) == "[4000000000, 4000000000]"
+        assert luxi.ask("SetWatcherPause", None)["result"] is None
         assert luxi.ask("QueryTags", "cluster", None) == {"success": True, "result": []}
         assert luxi.ask("QueryInstances", ["instance1"], ["name", "be/memory"], False)["result"] == [["instance1", 64]]
         assert luxi.ask("WaitForJobChange", 1, ["status"], ["success"], 99, 1)["result"] == [["success"], []]
