@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import glob
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from ganeti import errors
 from ganeti.luxi import methods as m
 from ganeti.model.enums import JobStatus
+from ganeti.model.opcodes.base import OpCode
 from ganeti.model.opcodes.instance import (
     OpInstanceActivateDisks,
     OpInstanceDeactivateDisks,
@@ -26,7 +27,7 @@ from ganeti.model.opcodes.node import OpNodeSetParams
 from ganeti.schema import replace
 from ganeti.utils import files
 from test.support.disk import NO_SPACE
-from test.support.sim import Master, SimCluster, log_of
+from test.support.sim import CrashPoint, Master, SimCluster, log_of
 from test.support.sim_check import check_at_rest, check_master, running
 from test.support.sim_net import State
 from test.support.sim_ops import create, name_of, node, remove, shutdown, startup
@@ -407,3 +408,53 @@ def test_f10_making_anew_that_is_killed_leaves_what_was_there_alone(make_cluster
     for number in range(12):
         cluster = make_cluster(number)
         cluster.live(lambda master, of=cluster, after=0.005 * number: scenario(master, of, after))
+
+
+# --- cut off by the death of the master -----------------------------------------------------------
+
+#: what is done, which disks are lost before, the sizes after it, and whether disks are to be active then
+CUT_OFF: dict[str, tuple[OpCode, Sequence[int], list[int], bool]] = {
+    "activate": (activate(1), (), [4, 4], True),
+    "deactivate": (deactivate(1), (), [4, 4], False),
+    "grow": (grow(1, 4), (), [4, 8], False),
+    "recreate": (recreate(disks=[[1, {"size": 8}]]), (1,), [4, 8], False),
+    "move": (recreate(nodes=[node(3)]), (0, 1), [4, 4], False),
+}
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("what", CUT_OFF)
+def test_f09_disks_are_seen_to_again_after_the_master_died(
+    make_cluster: Callable[..., SimCluster], what: str, late: bool
+) -> None:
+    op, lost, wanted, in_use = CUT_OFF[what]
+
+    async def prepare(master: Master) -> None:
+        await master.run(create(1, on=2, disks=2, start=False))
+
+    async def doomed(master: Master) -> None:
+        await master.end_of(await master.submit(op))
+
+    async def again(master: Master) -> None:
+        await master.all_ended()
+        if recorded(master) != wanted or what in ("activate", "deactivate"):
+            await master.run(op)
+        else:
+            missing = [number for number in (0, 1) if f"disk{number}" not in {disk for _, disk, _ in sizes(cluster)}]
+            if missing:
+                await master.run(recreate(disks=missing))
+        await asyncio.sleep(3.0)
+        await master.caught_up()
+        assert [size for _, _, size in sizes(cluster)] == recorded(master) == wanted
+        assert active(master, 1) == in_use == bool(assembled(cluster))
+        check_at_rest(cluster, master)
+        await master.run(startup(1))
+
+    number, reached = 0, True
+    while reached:
+        cluster = make_cluster(number)
+        cluster.live(prepare)
+        lose(cluster, *lost)
+        reached = cluster.crash(doomed, CrashPoint(request=number, late=late))
+        cluster.live(again)
+        number += 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
@@ -40,7 +40,7 @@ class Recreation(NamedTuple):
 
 
 class LUInstanceRecreateDisks(LogicalUnit[OpInstanceRecreateDisks, Recreation]):
-    """Create disks that are not there, and record what is different about them."""
+    """Record what is different about disks that are not there, and create them."""
 
     def locks(self, level: Level, config: Config) -> Locks | None:
         if level == Level.INSTANCE:
@@ -90,27 +90,34 @@ class LUInstanceRecreateDisks(LogicalUnit[OpInstanceRecreateDisks, Recreation]):
         # Once more, right before: what fails is undone by removing these disks.
         act = f"recreate disks of instance {before.instance.name}"
         await self._need_missing(config, before, plan.disks, plan.target, act)
-        future = config.with_instance(plan.after, plan.disks)
-        uuids = {disk.uuid for disk in plan.disks}
-        filled = fill_instance(future, plan.after)
-        lost = replace(filled, disks_info=tuple(disk for disk in filled.disks_info if disk.uuid in uuids))
         async with AsyncExitStack() as undo:
-            if len(lost.disks_info) == len(filled.disks_info):
-                await devices.create_disks(services, future, lost, undo, self.warn)
-            else:
-                await devices.create_directories(services, plan.target, lost)
-                await devices.create_in_directories(
-                    services, future, lost, undo, self.warn, Persistence(services.clock)
-                )
-            with services.config.update() as draft:
-                draft.instances[plan.after.uuid] = plan.after
-                for disk in plan.disks:
-                    if disk.uuid:
-                        draft.disks[disk.uuid] = disk
-            await services.config.durable(draft)
+            old = [config.disks[disk.uuid] for disk in plan.disks if disk.uuid]
+            undo.push_async_callback(self._record, before.instance, old)
+            # Recorded first: should we die in between, they are lost disks where they belong now.
+            config = await self._record(plan.after, plan.disks)
+            await self._create(config, plan, undo)
             undo.pop_all()
         for disk in plan.disks:
             self.info(f"{disk.iv_name} is on node {plan.target.name}, {disk.size} MiB, empty")
+
+    async def _create(self, config: Config, plan: Recreation, undo: AsyncExitStack) -> None:
+        filled = fill_instance(config, plan.after)
+        uuids = {disk.uuid for disk in plan.disks}
+        lost = replace(filled, disks_info=tuple(disk for disk in filled.disks_info if disk.uuid in uuids))
+        if len(lost.disks_info) == len(filled.disks_info):
+            await devices.create_disks(self.services, config, lost, undo, self.warn)
+            return
+        again = Persistence(self.services.clock)
+        await devices.create_directories(self.services, plan.target, lost)
+        await devices.create_in_directories(self.services, config, lost, undo, self.warn, again)
+
+    async def _record(self, instance: Instance, disks: Iterable[Disk]) -> Config:
+        with self.services.config.update() as draft:
+            draft.instances[instance.uuid] = instance
+            for disk in disks:
+                if disk.uuid:
+                    draft.disks[disk.uuid] = disk
+        return await self.services.config.durable(draft)
 
     # --- where to ---------------------------------------------------------------------
 
