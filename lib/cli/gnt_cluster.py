@@ -99,6 +99,15 @@ PROGRAM = Program(
             options=("priority", "node-group", "no-strict"),
         ),
         Command(
+            "repair-disk-sizes",
+            "ganeti.cli.cluster.verify:repair_disk_sizes",
+            "Record the sizes that disks really have.",
+            "gnt-cluster repair-disk-sizes web1 web2",
+            detail="Without arguments the disks of all instances are looked at.",
+            args=("instance 0..*",),
+            options=("dry-run", "priority"),
+        ),
+        Command(
             "queue",
             "ganeti.cli.cluster.control:queue",
             "Stop taking new jobs (drain), take them again (undrain), or show which (info).",

@@ -1,4 +1,4 @@
-"""gnt-cluster verify and verify-disks."""
+"""gnt-cluster verify, verify-disks and repair-disk-sizes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ganeti.cli.jobs import follow, run_op
 from ganeti.cli.parse import Values
 from ganeti.cli.session import Session
 from ganeti.model.enums import VerifyCheck
-from ganeti.model.opcodes.cluster import OpClusterVerify, OpClusterVerifyDisks
+from ganeti.model.opcodes.cluster import OpClusterRepairDiskSizes, OpClusterVerify, OpClusterVerifyDisks
 from ganeti.model.opcodes.instance import OpInstanceActivateDisks
 from ganeti.utils.text import natural_sort
 
@@ -55,6 +55,16 @@ def verify_disks(session: Session, options: Values, args: Sequence[str]) -> int:
             if name not in missing:
                 code = _activate(session, options, name) or code
     return code
+
+
+def repair_disk_sizes(session: Session, options: Values, args: Sequence[str]) -> int:
+    """Record the sizes disks have."""
+    changed = run_op(session, options, OpClusterRepairDiskSizes.from_wire({"instances": list(args)}))
+    for name, disk, what, value in changed:
+        session.console.out(f"instance {name}, disk {disk}: {what} is {value} now")
+    if not changed:
+        session.console.say("all disks have the size that is recorded")
+    return ExitCode.SUCCESS
 
 
 def _children(session: Session, result: Any) -> list[int]:

@@ -256,6 +256,25 @@ def test_node_is_modified_as_the_options_say(cli: Cli) -> None:
     assert op["disk_state"] == {"plain": {"xenvg": {"disk_reserved": "10"}}}
 
 
+def test_storage_units_are_changed_and_repaired(cli: Cli) -> None:
+    assert cli.run("gnt-node modify-storage --allocatable no node1 lvm-pv /dev/sdb1").code == 0
+    assert cli.run("gnt-node repair-storage --ignore-consistency node1 lvm-vg xenvg").code == 0
+    assert "nothing to modify" in cli.run("gnt-node modify-storage node1 lvm-pv /dev/sdb1").err
+
+    (changed,), (repaired,) = cli.master.jobs
+    assert (changed["storage_type"], changed["name"], changed["changes"]) == (
+        "lvm-pv", "/dev/sdb1", {"allocatable": False},
+    )  # fmt: skip
+    assert (repaired["storage_type"], repaired["name"], repaired["ignore_consistency"]) == ("lvm-vg", "xenvg", True)
+
+
+def test_sizes_of_disks_that_were_put_right_are_told(cli: Cli) -> None:
+    cli.master.job_ends("success", [["web1", 0, "size", 1024]])
+
+    assert cli.run("gnt-cluster repair-disk-sizes web1").out == "instance web1, disk 0: size is 1024 now\n"
+    assert only_op(cli)["instances"] == ["web1"]
+
+
 def test_storage_is_listed_like_everything_else(cli: Cli) -> None:
     cli.master.job_ends("success", [["node1", "file", "/srv/file", 2048, 1024, 1024, True]])
 
