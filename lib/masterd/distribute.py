@@ -83,6 +83,8 @@ class Distribution:
         #: the values each node has, for all we know
         self._ssconf_there: dict[NodeName, Mapping[str, str]] = {}
         self._queue: WholeQueue | None = None
+        #: whether every candidate was given the whole queue, or is behind
+        self._begun = False
         self._current: Callable[[], Config] | None = None
         self._sender = FileSender(rpc, paths)
         self.behind: dict[NodeName, set[str]] = {}
@@ -129,6 +131,10 @@ class Distribution:
 
     async def rename(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Rename job files on the other candidates."""
+        if not self._begun and self._queue is not None:
+            # What they know of these jobs may be older than how they ended.
+            ended = {_job_of(old): old for old, _ in pairs}
+            await self.update([(ended[job_id], data) for job_id, data in await self._queue.copy_archived(list(ended))])
         renamed = [(self._paths.virtualize(old), self._paths.virtualize(new)) for old, new in pairs]
         answers = await self._rpc.call_many(self._up_to_date("queue", self._candidates()), p.jobqueue_rename, renamed)
         self._note_misses("queue", answers)
@@ -153,6 +159,7 @@ class Distribution:
     async def begin(self) -> None:
         """Give the candidates the whole queue: nobody knows what they missed before this daemon began."""
         await self._send_queue(self._candidates())
+        self._begun = True
         await self._tell_behind(everybody=True)
 
     async def bring_up_to_date(self, config: Config, node: Node, kinds: Collection[Where] = tuple(Where)) -> Sent:
@@ -349,9 +356,7 @@ class Distribution:
         others, queue = self._without_me(nodes), self._queue
         if not others or queue is None:
             return
-        known = await self._rpc.call_many(others, p.jobqueue_digests)
-        self._note_misses("queue", known)
-        answering = await self._fill_archives(queue, [node for node in others if known[NodeName(node.name)].ok])
+        answering = await self._fill_archives(queue, others)
         if not answering:
             return
 
@@ -359,7 +364,11 @@ class Distribution:
             drained = os.path.exists(self._paths.queue_drain)
             flagged = await self._rpc.call_many(answering, p.jobqueue_set_drain_flag, drained)
             self._note_misses("queue", flagged)
-            for node in [node for node in answering if flagged[NodeName(node.name)].ok]:
+            willing = [node for node in answering if flagged[NodeName(node.name)].ok]
+            # Not before: what came since then would be taken for what is still to come.
+            known = await self._rpc.call_many(willing, p.jobqueue_digests)
+            self._note_misses("queue", known)
+            for node in [node for node in willing if known[NodeName(node.name)].ok]:
                 there = known[NodeName(node.name)].unwrap("compare the job queue")
                 await self._send_difference(queue, node, files, there)
 
@@ -370,7 +379,7 @@ class Distribution:
     ) -> None:
         """Write the job files a node lacks, and put those away that were archived here."""
         here = {os.path.basename(path) for path, _ in files}
-        gone = [JobId(int(name.removeprefix("job-"))) for name in sorted(there.keys() - here)]
+        gone = [_job_of(name) for name in sorted(there.keys() - here)]
         # With what they came to: it may have missed how they ended.
         ended = [(self._paths.job_file(job_id), data) for job_id, data in await queue.copy_archived(gone)]
         changed = [(path, data) for path, data in (*files, *ended) if _differs(there, path, data)]
@@ -438,6 +447,10 @@ class Distribution:
             missing.discard(what)
             if not missing:
                 del self.behind[name]
+
+
+def _job_of(path: str) -> JobId:
+    return JobId(int(os.path.basename(path).removeprefix("job-")))
 
 
 def _differs(digests: Mapping[str, str], path: str, data: bytes) -> bool:

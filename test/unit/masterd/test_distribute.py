@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ganeti.masterd.distribute import Distribution
 from ganeti.masterd.fence import Fence
@@ -103,6 +103,59 @@ def test_a_candidate_that_comes_back_is_sent_only_what_differs(paths):
     assert files.read_text(other.paths.job_file(2)) == "new"
     assert files.read_text(other.paths.archived_job_file(3)) == "archived meanwhile"
     assert distribution.behind == {}
+
+
+class Busy(Queue):
+    """A queue that goes on while a candidate is compared with it."""
+
+    def __init__(self, meanwhile: Callable[[], None], archive: dict[int, bytes]) -> None:
+        super().__init__([], archive)
+        self.meanwhile = meanwhile
+
+    async def send_all(self, send) -> None:
+        self.meanwhile()
+        await super().send_all(send)
+
+
+def test_a_job_archived_before_a_candidate_is_given_the_queue_is_archived_there_as_it_ended(paths):
+    master, other = make_node(paths), make_node(paths.for_node("node2.example.com"))
+    line, node = Line(JobQueueReplica(other)), build.make_node(2)
+    line.replica.jobqueue_update([(other.paths.virtualize(other.paths.job_file(1)), "running")])
+
+    async def story() -> None:
+        distribution = Distribution(line, master.paths, ManualClock(), Fence())
+        distribution.connect(lambda: ([node], [node]), Queue([], {1: b"ended", 2: b"missed"}))
+        # What ended when the last master daemon did, perhaps.
+        await distribution.rename([(master.paths.job_file(n), master.paths.archived_job_file(n)) for n in (1, 2)])
+        assert distribution.behind == {}
+        await distribution.begin()
+        line.written.clear()
+        line.replica.jobqueue_update([(other.paths.virtualize(other.paths.job_file(3)), "ended")])
+        await distribution.rename([(master.paths.job_file(3), master.paths.archived_job_file(3))])
+
+    asyncio.run(story())
+
+    assert files.read_text(other.paths.archived_job_file(1)) == "ended"
+    assert files.read_text(other.paths.archived_job_file(2)) == "missed"
+    assert line.written == []  # a candidate that has the queue is told what changes, and no more
+
+
+def test_a_job_that_comes_to_a_candidate_while_it_is_compared_is_archived_there_as_it_ended(paths):
+    master, other = make_node(paths), make_node(paths.for_node("node2.example.com"))
+    line, node = Line(JobQueueReplica(other)), build.make_node(2)
+    running = [(other.paths.virtualize(other.paths.job_file(1)), "running")]
+    queue = Busy(lambda: line.replica.jobqueue_update(running), {1: b"ended"})
+
+    async def story() -> None:
+        distribution = Distribution(line, master.paths, ManualClock(), Fence())
+        distribution.connect(lambda: ([node], [node]), queue)
+        await distribution.begin()
+        await distribution.rename([(master.paths.job_file(1), master.paths.archived_job_file(1))])
+
+    asyncio.run(story())
+
+    assert line.replica.jobqueue_digests() == {}
+    assert files.read_text(other.paths.archived_job_file(1)) == "ended"
 
 
 def test_a_candidate_that_missed_a_change_is_left_alone_until_it_is_caught_up(paths):
