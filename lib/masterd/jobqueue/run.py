@@ -96,7 +96,9 @@ class JobRun:
             await self._execute(self._newest())
 
     def stop(self, why: Stop) -> None:
-        """Interrupt the run; what is being recorded is not interrupted."""
+        """Interrupt the run, but neither what is being recorded nor, by a second kill, what the first has undone."""
+        if why == self._stop == Stop.KILL:
+            return
         self._stop = why
         if self._executing:
             self._executing.cancel()

@@ -161,6 +161,33 @@ def test_running_job_can_be_killed(bench):
     run(scene())
 
 
+def test_what_a_killed_job_undoes_is_not_cut_off_by_killing_it_again(bench):
+    undone: list[str] = []
+
+    async def undoing(op, context):
+        await context.running()
+        try:
+            await asyncio.sleep(1e9)
+        finally:
+            await settle()
+            undone.append("all of it")
+
+    async def scene():
+        queue = await bench.start(undoing)
+        job_id = await queue.submit([dummy()])
+        await settle()
+
+        assert (await queue.cancel(job_id, kill=True))[0]
+        await asyncio.sleep(0)
+        assert await queue.cancel(job_id, kill=True) == (True, f"job {job_id} is being killed")
+
+        job = await bench.end_of(job_id)
+        assert job.status == JobStatus.ERROR and "killed" in str(job.ops[0].result)
+        assert undone == ["all of it"]
+
+    run(scene())
+
+
 def test_second_opcode_of_a_job_can_be_canceled_while_it_waits(bench):
     async def first_only(op, context):
         if context.op_index == 0:
