@@ -124,6 +124,10 @@ _PARTS: Sequence[_Part] = (
 )
 
 
+#: nobody has to wait until all nodes have these
+UNHURRIED = frozenset({"instance_list"})
+
+
 def changed_keys(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     """Return the keys whose values differ."""
     return [key for key, value in new.items() if old.get(key) != value]

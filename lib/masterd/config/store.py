@@ -24,7 +24,7 @@ from ganeti.masterd.config.index import Kind
 from ganeti.masterd.config.load import read_config
 from ganeti.masterd.config.reservations import JobReservations, Reservations
 from ganeti.masterd.config.snapshot import Config
-from ganeti.masterd.config.ssconf import SsconfValues, changed_keys
+from ganeti.masterd.config.ssconf import UNHURRIED, SsconfValues, changed_keys
 from ganeti.masterd.config.text import ConfigText, Dump, dump_record, merged
 from ganeti.masterd.config.verify import check_change
 from ganeti.model.objects.node import Node
@@ -95,6 +95,8 @@ class ConfigStore:
         self._writer: asyncio.Task[None] | None = None
         # One after the other: nothing older is sent after what is newer.
         self._shipping = asyncio.Lock()
+        self._shipping_ssconf = asyncio.Lock()
+        self._late: asyncio.Task[None] | None = None
         self._reservations = Reservations(lambda: self._head, rng or random.SystemRandom())
 
     @classmethod
@@ -185,10 +187,16 @@ class ConfigStore:
         async with self._shipping:
             await self._ship(self._durable, self._text, everything=True)
 
+    async def settle(self) -> None:
+        """Wait until the nodes have all of what is durable, ssconf values nobody waits for among it."""
+        while self._late is not None and not self._late.done():
+            await asyncio.wait([self._late])
+
     async def close(self) -> None:
         """Wait until all changes are written."""
         while self._writer is not None and not self._writer.done():
             await asyncio.wait([self._writer])
+        await self.settle()
 
     # --- reserving --------------------------------------------------------------------
 
@@ -299,15 +307,30 @@ class ConfigStore:
     async def _ship(self, config: Config, text: Text, *, everything: bool = False) -> None:
         if self._distributor is None:
             return
-        values = self._ssconf.of(config)
         ways = [self._distributor.config(text, config.serial_no, config.candidates(), whole=everything)]
-        if everything or changed_keys(self._ssconf_sent, values):
-            ways.append(self._distributor.ssconf(values, config.online_nodes()))
+        changed = set(changed_keys(self._ssconf_sent, self._ssconf.of(config)))
+        if everything or changed - UNHURRIED:
+            ways.append(self._ship_ssconf(self._distributor, config))
         for outcome in await asyncio.gather(*ways, return_exceptions=True):
             if isinstance(outcome, Exception):
                 # It is durable here: what other nodes miss is caught up later.
                 log.error("cannot distribute configuration %s", config.serial_no, exc_info=outcome)
-        self._ssconf_sent = values
+        if changed & UNHURRIED and (self._late is None or self._late.done()):
+            self._late = asyncio.create_task(self._ship_late(self._distributor), name="ssconf sender")
+
+    async def _ship_ssconf(self, distributor: Distributor, config: Config) -> None:
+        # One after the other: of two on their way to a node the older could arrive last.
+        async with self._shipping_ssconf:
+            self._ssconf_sent = values = self._ssconf.of(config)
+            await distributor.ssconf(values, config.online_nodes())
+
+    async def _ship_late(self, distributor: Distributor) -> None:
+        """Ship what nobody waits for: all that gathered while the last was on its way goes together."""
+        while changed_keys(self._ssconf_sent, self._ssconf.of(self._durable)):
+            try:
+                await self._ship_ssconf(distributor, self._durable)
+            except Exception:
+                log.exception("cannot distribute ssconf values; what nodes miss is caught up later")
 
 
 async def _sum_up(text: Text) -> None:

@@ -103,6 +103,7 @@ class LUClusterVerifyGroup(LogicalUnit[OpClusterVerifyGroup, Subject]):
         )
         if self.op.verify_clutter:
             self.warn("verify_clutter: SSH keys of nodes are not looked at by this version")
+        await self.services.config.settle()  # what is on its way to the nodes would be found missing
         config = self.services.config.current
         fine = report(await self._verify_nodes(config, plan), self._style(), self.info)
         for note in _notes(plan):

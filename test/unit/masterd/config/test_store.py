@@ -341,6 +341,46 @@ def test_ssconf_goes_out_when_its_content_changes_only(path):
     assert second == (ssconf_values(config), ["node0.example.com", "node1.example.com"])
 
 
+def test_new_instances_do_not_wait_for_the_list_of_instances_to_reach_all_nodes(path):
+    class Held(Recorder):
+        def __init__(self):
+            super().__init__()
+            self.free = asyncio.Event()
+
+        async def ssconf(self, values, nodes):
+            await super().ssconf(values, nodes)
+            await self.free.wait()
+
+    async def act():
+        store, others = make_store(path), Held()
+        store.connect(others)
+        for number in (1, 2, 3):
+            await store.durable(add(store, number))
+        others.free.set()
+        await store.settle()
+        return others.ssconfs, store.current
+
+    (first, last), config = run(act())
+
+    assert first[0]["instance_list"] == "inst1.example.com"
+    assert last[0] == ssconf_values(config)  # what gathered meanwhile goes together
+
+
+def test_new_list_of_nodes_has_reached_them_when_it_is_durable(path):
+    async def act():
+        store, others = make_store(path), Recorder()
+        store.connect(others)
+        await store.durable(add(store, 1))
+        with store.update() as draft:
+            draft.nodes[uuid_of("node", 7)] = make_node(7)
+        config = await store.durable(draft)
+        return config, others.ssconfs[-1]
+
+    config, last = run(act())
+
+    assert last == (ssconf_values(config), [node.name for node in config.online_nodes()])
+
+
 def test_redistribution_ships_everything(path):
     async def act():
         store, others = make_store(path), Recorder()
