@@ -405,6 +405,11 @@ class Paths(NamedTuple):
         return f"{self.lock_dir}/ganeti-watcher-status.lock"
 
     @property
+    def instances_lock(self) -> str:
+        """Holds the locks of instances that are being started, stopped or rebooted on the node."""
+        return f"{self.lock_dir}/ganeti-instances.lock"
+
+    @property
     def restricted_commands_lock(self) -> str:
         """Held while a restricted command runs."""
         return f"{self.lock_dir}/ganeti-restricted-commands.lock"

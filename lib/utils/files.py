@@ -20,6 +20,7 @@ import os
 import stat
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO, TypeVar
 
@@ -436,12 +437,40 @@ def locked_file(path: str, shared: bool = False, timeout: float = 10.0, mode: in
     """
     fd = open_lockable(path, mode)
     try:
-        deadline = time.monotonic() + timeout
-        while not try_lock(fd, shared):
-            if time.monotonic() >= deadline:
-                long = f" for {timeout:g} s" if timeout else ""
-                raise errors.LockError(f"cannot lock {path}: held by another process{long}")
-            time.sleep(_LOCK_POLL_SECONDS)
+        _wait_for(lambda: try_lock(fd, shared), path, timeout)
         yield fd
     finally:
         os.close(fd)
+
+
+@contextlib.contextmanager
+def locked_name(path: str, name: str, timeout: float) -> Iterator[None]:
+    """Hold the lock of a name, one of many that a file, made when missing, has; what is forked does not hold it.
+
+    Waits up to `timeout` seconds, blocking.  A process holds one of them at a time: closing the
+    file gives up all.  Raises LockError.
+    """
+    place = zlib.crc32(name.encode())
+    fd = open_lockable(path)
+    try:
+        _wait_for(lambda: _try_lock_byte(fd, place), f"{name} in {path}", timeout)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _try_lock_byte(fd: int, place: int) -> bool:
+    try:
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+    except (BlockingIOError, PermissionError):  # fcntl(2): either
+        return False
+    return True
+
+
+def _wait_for(take: Callable[[], bool], what: str, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while not take():
+        if time.monotonic() >= deadline:
+            long = f" for {timeout:g} s" if timeout else ""
+            raise errors.LockError(f"cannot lock {what}: held by another process{long}")
+        time.sleep(_LOCK_POLL_SECONDS)

@@ -105,6 +105,22 @@ def test_f23_instance_that_is_seen_running_is_never_started_elsewhere(cluster: S
     cluster.live(scenario)
 
 
+def test_f23_instance_that_is_still_being_started_is_not_started_elsewhere(cluster: SimCluster) -> None:
+    async def scenario(master: Master) -> None:
+        await make(master)
+        misbehave(cluster, 2, {"action": "crash", "instance": name_of(1), "times": 1})
+        cluster.nodes[1].pretend("instance_shutdown", _is_being_started)
+
+        with pytest.raises(errors.OpExecError, match=r"being started.*does not run there.*--ignore-consistency"):
+            await master.run(failover(1, to=3))
+        assert primary(master) == node(2)
+
+        await master.run(failover(1, to=3, ignore_consistency=True))
+        assert (running(cluster), primary(master)) == (ON_3, node(3))
+
+    cluster.live(scenario)
+
+
 def test_f23_word_of_the_node_that_it_is_down_there_is_proof(cluster: SimCluster) -> None:
     async def scenario(master: Master) -> None:
         await make(master)
@@ -278,6 +294,10 @@ def test_f24_failover_that_replaces_a_migration_has_its_reason(cluster: SimClust
         assert [entry[0] for entry in kept] == ["gnt:user", "gnt:opcode:instance_migrate", "gnt:daemon:noded"]
 
     cluster.live(scenario)
+
+
+def _is_being_started(instance: object, timeout: object, reason: object) -> None:
+    raise errors.LockError("cannot stop: it is being started")
 
 
 def _cannot_migrate(instance: object) -> None:

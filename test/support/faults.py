@@ -32,8 +32,13 @@ def slow_startup(cluster: Cluster) -> int:
     cluster.ok("gnt-instance", "shutdown", "--timeout=0", "instance1")
     inject(cluster, "node2", {"action": "slow", "operation": "start", "seconds": 300, "times": 1})
     job = submitted(cluster, "gnt-instance startup instance1")
-    until(lambda: b"slow" not in files.read_file(_faults_file(cluster, "node2")), "the instance is being started")
+    until(lambda: being_started(cluster, "node2"), "the instance is being started")
     return job
+
+
+def being_started(cluster: Cluster, node: str) -> bool:
+    """Tell whether the one slow start a node was told to make has begun."""
+    return b"slow" not in files.read_file(_faults_file(cluster, node))
 
 
 def _faults_file(cluster: Cluster, node: str) -> str:

@@ -19,7 +19,7 @@ from ganeti.utils import files, json
 from test.support import invariants
 from test.support.admin import add_diskless, job_status, listed, of_instance, refused, remove_all, submitted
 from test.support.cluster import MARK, Cluster, running_cluster
-from test.support.faults import all_final, delay, inject, slow_startup, statuses, submit
+from test.support.faults import all_final, being_started, delay, inject, slow_startup, statuses, submit
 from test.support.polling import until
 
 #: seconds within which a call to a node that is gone or frozen has to be given up
@@ -155,6 +155,29 @@ def test_creation_cut_off_by_the_death_of_the_master_daemon_can_be_cleaned_away(
     assert listed(cluster, "gnt-instance list -o name,admin_state") == [{"name": "instance1", "admin_state": "up"}]
     cluster.ok("gnt-instance", "remove", "-f", "--shutdown-timeout=0", "instance1")
     cluster.ok("gnt-cluster", "verify")
+
+
+@pytest.mark.parametrize("end", ["job", "master daemon"])
+def test_f10_start_that_no_job_waits_for_any_more_leaves_no_instance_running_twice(cluster: Cluster, end: str) -> None:
+    add_diskless(cluster, "instance1", "node2")
+    cluster.ok("gnt-instance", "shutdown", "--timeout=0", "instance1")
+    inject(cluster, "node2", {"action": "slow", "operation": "start", "seconds": 4, "times": 1})
+    job = submitted(cluster, "gnt-instance startup instance1")
+    until(lambda: being_started(cluster, "node2"), "the instance is being started")
+
+    if end == "job":
+        cluster.ok("gnt-job", "cancel", "--kill", "--yes-do-it", str(job))
+    else:
+        cluster.kill_master()
+        cluster.start(daemons.MASTERD, "node1")
+    until(lambda: job_status(cluster, job) == "error", "the job has ended")
+    cluster.ok("gnt-instance", "failover", "-f", "--shutdown-timeout=0", "-n", "node3", "instance1")
+
+    until(lambda: not invariants.strangers(cluster), "the start has ended")
+    assert {node: invariants.instances_on(cluster, node) for node in ("node2", "node3")} == {
+        "node2": [],
+        "node3": ["instance1"],
+    }
 
 
 def test_f09_command_that_follows_a_job_goes_on_after_a_restart(cluster: Cluster) -> None:

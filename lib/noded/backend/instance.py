@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 
 from ganeti import errors
 from ganeti.hypervisor.base import Hypervisor, RunningInstance
@@ -14,8 +15,12 @@ from ganeti.model.scalars import InstanceName, MiB
 from ganeti.noded.backend import links, reason
 from ganeti.noded.context import NodeContext
 from ganeti.rpc.answers import ConsoleRequest, HvParams, InstanceFigures, InstanceState, ReasonTrail
+from ganeti.utils import files
 
 log = logging.getLogger(__name__)
+
+#: how long a call waits for an earlier one about the same instance
+BUSY_SECONDS = 300.0
 
 
 class Instances:
@@ -73,20 +78,22 @@ class Instances:
     def instance_start(self, instance: FilledInstance, startup_paused: bool, reason: ReasonTrail) -> None:
         """Start an instance whose disks are assembled; one that runs already is left alone."""
         driver = self._node.hypervisor(instance.hypervisor)
-        if driver.find(instance.name, instance.hvparams) is not None:
-            log.info("instance %s runs already", instance.name)
-            return
-        self._start(driver, instance, paused=startup_paused)
+        with self._alone(f"start instance {instance.name}", instance):
+            if driver.find(instance.name, instance.hvparams) is not None:
+                log.info("instance %s runs already", instance.name)
+                return
+            self._start(driver, instance, paused=startup_paused)
         self._record(instance, "start", reason)
 
     def instance_shutdown(self, instance: FilledInstance, timeout: int, reason: ReasonTrail) -> None:
         """Stop an instance, by force after `timeout` seconds; one that is down already is fine."""
         driver = self._node.hypervisor(instance.hypervisor)
-        if driver.find(instance.name, instance.hvparams) is None:
-            log.info("instance %s is down already", instance.name)
-            self._tidy(driver, instance)
-            return
-        self._stop(driver, instance, timeout)
+        with self._alone(f"stop instance {instance.name}", instance):
+            if driver.find(instance.name, instance.hvparams) is None:
+                log.info("instance %s is down already", instance.name)
+                self._tidy(driver, instance)
+                return
+            self._stop(driver, instance, timeout)
         self._record(instance, "shutdown", reason)
 
     def instance_reboot(
@@ -95,16 +102,17 @@ class Instances:
         """Reboot a running instance: soft by its hypervisor, hard by a stop and a start."""
         act = f"reboot instance {instance.name}"
         driver = self._node.hypervisor(instance.hypervisor)
-        if driver.find(instance.name, instance.hvparams) is None:
-            raise errors.HypervisorError(f"cannot {act}: it does not run on {self._node.name}")
-        match reboot_type:
-            case RebootType.SOFT:
-                driver.reboot(instance)
-            case RebootType.HARD:
-                self._stop(driver, instance, shutdown_timeout)
-                self._start(driver, instance, paused=False)
-            case RebootType.FULL:
-                raise errors.ParameterError(f"cannot {act}: a full reboot is the master's to do")
+        with self._alone(act, instance):
+            if driver.find(instance.name, instance.hvparams) is None:
+                raise errors.HypervisorError(f"cannot {act}: it does not run on {self._node.name}")
+            match reboot_type:
+                case RebootType.SOFT:
+                    driver.reboot(instance)
+                case RebootType.HARD:
+                    self._stop(driver, instance, shutdown_timeout)
+                    self._start(driver, instance, paused=False)
+                case RebootType.FULL:
+                    raise errors.ParameterError(f"cannot {act}: a full reboot is the master's to do")
         self._record(instance, "reboot", reason)
 
     def instance_balloon_memory(self, instance: FilledInstance, memory: MiB) -> None:
@@ -112,6 +120,22 @@ class Instances:
         self._node.hypervisor(instance.hypervisor).set_memory(instance.name, memory)
 
     # --- steps -----------------------------------------------------------------
+
+    @contextmanager
+    def _alone(self, act: str, instance: FilledInstance) -> Iterator[None]:
+        """Wait for a call that starts or stops the instance, too: the job it was made for may have ended long ago.
+
+        Raises LockError.
+        """
+        files.ensure_dir(self._node.paths.lock_dir, 0o755)
+        with ExitStack() as held:
+            try:
+                held.enter_context(files.locked_name(self._node.paths.instances_lock, instance.name, BUSY_SECONDS))
+            except errors.LockError as err:
+                raise errors.LockError(
+                    f"cannot {act}: it is being started or stopped there by an earlier call, waited {BUSY_SECONDS:g} s"
+                ) from err
+            yield
 
     def _all(
         self, hypervisors: Sequence[HypervisorName], hvparams: Mapping[str, HvParams]

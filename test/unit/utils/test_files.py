@@ -6,8 +6,11 @@ import contextlib
 import errno
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from hypothesis import given
@@ -338,6 +341,23 @@ def test_a_waiting_lock_is_granted_when_the_holder_lets_go(base: str) -> None:
 
     with files.locked_file(path, timeout=10):
         timer.join()
+
+
+def test_a_locked_name_keeps_another_process_out_of_it_alone(base: str) -> None:
+    path = f"{base}/lock"
+    holder = "import fcntl, os, sys, zlib; place = zlib.crc32(b'one'); fd = os.open(sys.argv[1], os.O_RDWR)"
+    holder += "; fcntl.lockf(fd, fcntl.LOCK_EX, 1, place); print(flush=True); sys.stdin.read()"
+    os.close(files.open_lockable(path))
+    with subprocess.Popen([sys.executable, "-c", holder, path], stdin=PIPE, stdout=PIPE) as other:
+        assert other.stdin and other.stdout and other.stdout.readline()
+        with files.locked_name(path, "two", timeout=0):
+            pass
+        with pytest.raises(errors.LockError, match=f"cannot lock one in {path}: held by another process"):
+            with files.locked_name(path, "one", timeout=0):
+                pass
+        other.stdin.close()
+        with files.locked_name(path, "one", timeout=60):
+            pass
 
 
 def test_logs_are_appended_to_and_private(base: str) -> None:

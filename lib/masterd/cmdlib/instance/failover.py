@@ -136,7 +136,8 @@ class LUInstanceFailover(LogicalUnit[OpInstanceFailover, Failover]):
         if not answer.ok:
             self.warn(f"cannot stop instance {instance.name} on node {source.name}: {answer.failure}")
             now = await fencing.look(self.services, self.services.config.current, plan.source)
-            if now.runs or (now.runs is None and not force):
+            unsure = now.runs is None or isinstance(answer.failure and answer.failure.error, errors.LockError)
+            if now.runs or (unsure and not force):
                 raise errors.OpExecError(
                     f"cannot stop instance {instance.name} on node {source.name}: {answer.failure}; {now.told}"
                     + ("" if now.runs else "; make sure it is down there, then use --ignore-consistency")
