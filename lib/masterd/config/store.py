@@ -40,6 +40,9 @@ CONFIG_MODE = 0o640
 #: seconds after which a half-written file is of nobody who still writes
 LEFTOVER_AGE = 3600.0
 
+#: after shipping what nobody waits for, so many times as long nothing of the kind is shipped
+PAUSES = 4
+
 #: runs what blocks without holding up the loop
 RunBlocking = Callable[[Callable[[], None]], Awaitable[None]]
 #: called with the configuration before and after a change, and which records may differ by section
@@ -97,6 +100,8 @@ class ConfigStore:
         self._shipping = asyncio.Lock()
         self._shipping_ssconf = asyncio.Lock()
         self._late: asyncio.Task[None] | None = None
+        #: on disk here, maybe still on its way to other nodes
+        self._written = config
         self._reservations = Reservations(lambda: self._head, rng or random.SystemRandom())
 
     @classmethod
@@ -188,15 +193,17 @@ class ConfigStore:
             await self._ship(self._durable, self._text, everything=True)
 
     async def settle(self) -> None:
-        """Wait until the nodes have all of what is durable, ssconf values nobody waits for among it."""
-        while self._late is not None and not self._late.done():
-            await asyncio.wait([self._late])
+        """Wait until the nodes have all of what is durable now, ssconf values nobody waits for among it."""
+        if self._distributor is not None:
+            await self._ship_ssconf(self._distributor, again=False)
 
     async def close(self) -> None:
         """Wait until all changes are written."""
         while self._writer is not None and not self._writer.done():
             await asyncio.wait([self._writer])
         await self.settle()
+        if self._late is not None:
+            self._late.cancel()
 
     # --- reserving --------------------------------------------------------------------
 
@@ -307,10 +314,11 @@ class ConfigStore:
     async def _ship(self, config: Config, text: Text, *, everything: bool = False) -> None:
         if self._distributor is None:
             return
+        self._written = config
         ways = [self._distributor.config(text, config.serial_no, config.candidates(), whole=everything)]
         changed = set(changed_keys(self._ssconf_sent, self._ssconf.of(config)))
         if everything or changed - UNHURRIED:
-            ways.append(self._ship_ssconf(self._distributor, config))
+            ways.append(self._ship_ssconf(self._distributor))
         for outcome in await asyncio.gather(*ways, return_exceptions=True):
             if isinstance(outcome, Exception):
                 # It is durable here: what other nodes miss is caught up later.
@@ -318,19 +326,25 @@ class ConfigStore:
         if changed & UNHURRIED and (self._late is None or self._late.done()):
             self._late = asyncio.create_task(self._ship_late(self._distributor), name="ssconf sender")
 
-    async def _ship_ssconf(self, distributor: Distributor, config: Config) -> None:
+    async def _ship_ssconf(self, distributor: Distributor, *, again: bool = True) -> None:
+        """Ship the newest values; not `again` if they are those last shipped."""
         # One after the other: of two on their way to a node the older could arrive last.
         async with self._shipping_ssconf:
-            self._ssconf_sent = values = self._ssconf.of(config)
-            await distributor.ssconf(values, config.online_nodes())
+            values = self._ssconf.of(self._written)
+            if not again and not changed_keys(self._ssconf_sent, values):
+                return
+            self._ssconf_sent = values
+            try:
+                await distributor.ssconf(values, self._written.online_nodes())
+            except Exception:
+                log.exception("cannot distribute ssconf values; what nodes miss is caught up later")
 
     async def _ship_late(self, distributor: Distributor) -> None:
         """Ship what nobody waits for: all that gathered while the last was on its way goes together."""
-        while changed_keys(self._ssconf_sent, self._ssconf.of(self._durable)):
-            try:
-                await self._ship_ssconf(distributor, self._durable)
-            except Exception:
-                log.exception("cannot distribute ssconf values; what nodes miss is caught up later")
+        while changed_keys(self._ssconf_sent, self._ssconf.of(self._written)):
+            begun = self._clock.monotonic()
+            await self._ship_ssconf(distributor)
+            await self._clock.sleep(PAUSES * (self._clock.monotonic() - begun))
 
 
 async def _sum_up(text: Text) -> None:
