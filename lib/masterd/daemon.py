@@ -215,7 +215,8 @@ async def check_mastership(node: LocalNode, config: Config, rpc: NodeRpc, *, vot
         standing = voting.Standing(config.cluster.master_term or 0, config.serial_no)
         outcome = await voting.ask(rpc, me, others, node.clock, standing)
         if not outcome.elected:
-            raise NotMaster(f"{outcome.reason}; if you are sure, use --no-voting --yes-do-it")
+            advice = "; if you are sure, use --no-voting --yes-do-it" if outcome.doubtful else ""
+            raise NotMaster(outcome.reason + advice)
 
 
 def mastership_of(config: Config) -> Mastership:

@@ -45,6 +45,8 @@ class Outcome(NamedTuple):
     reason: str = ""
     #: another try may end differently: nodes did not answer
     retry: bool = False
+    #: an administrator may know better than the nodes: nothing proves that there is another master
+    doubtful: bool = True
 
 
 def decide(me: NodeName, votes: Sequence[NodeName | None]) -> Outcome:
@@ -70,7 +72,10 @@ def objection(me: NodeName, standing: Standing, votes: Mapping[NodeName, MasterV
         if vote is None:
             continue
         if vote.term > standing.term and vote.master != me:
-            return f"node {node} follows {vote.master}, the master since term {vote.term} (here {standing.term})"
+            return (
+                f"node {node} follows {vote.master}, the master since term {vote.term} (here {standing.term}):"
+                f" {vote.master} brings this node up to date by itself, use it there"
+            )
         if (vote.config_term or 0, vote.config_serial or 0) > standing:
             return (
                 f"the configuration on node {node} is newer (serial number {vote.config_serial}, here"
@@ -102,7 +107,7 @@ async def _ask_once(rpc: NodeRpc, me: NodeName, nodes: Sequence[Address], clock:
         while True:
             outcome = decide(me, [me, *(vote.master if vote else None for vote in votes.values())])
             if reason := objection(me, standing, votes):
-                return Outcome(False, reason)
+                return Outcome(False, reason, doubtful=False)
             if not asking or (late is not None and late.done()):
                 # One will do: it is often the same with all, as when the certificates here cannot be read.
                 return (

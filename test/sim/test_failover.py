@@ -195,8 +195,9 @@ def test_f04_old_master_is_refused_its_start_by_one_node_that_knows(make_cluster
         config = (await local.load_config()).current
         await check_mastership(local, config, cluster.rpc(0, config), vote=True)
 
-    with pytest.raises(NotMaster, match=f"node {node(5)} follows {node(2)}, the master since term 1"):
+    with pytest.raises(NotMaster, match=f"node {node(5)} follows {node(2)}, the master since term 1") as told:
         cluster.work(stand)
+    assert "--no-voting" not in str(told.value)  # that would make two masters
 
 
 # --- F05: a split ----------------------------------------------------------------------------
