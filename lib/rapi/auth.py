@@ -64,6 +64,8 @@ class UsersFile:
         except errors.ParseError as err:
             log.error("cannot use the users file %s: %s; the last good one stays in force", self.path, err)
             return
+        for doubt in self.current.doubts:
+            log.warning("users file %s, %s", self.path, doubt)
         log.info("users file %s: users %d, roles %d", self.path, len(self.current.users), len(self.current.roles))
 
     async def follow(self) -> None:

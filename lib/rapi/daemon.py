@@ -90,6 +90,30 @@ class _Tls:
         return [files.signature(path) for path in self._files if path]
 
 
+class _Mastership:
+    """Whether this node is the master still, as far as it knows: it hears of a new one while this daemon runs."""
+
+    def __init__(self, paths: Paths, end: Callable[[], None]) -> None:
+        self.lost = False
+        self._paths = paths
+        self._end = end
+
+    async def follow(self) -> None:
+        """Call for the end when another node is the master."""
+        await watch.follow(self._paths.ssconf_file("master_node"), self._look)
+
+    def _look(self) -> None:
+        try:
+            master = ssconf.read_ssconf(self._paths, "master_node")
+        except errors.ConfigurationError as err:
+            log.debug("cannot tell whether this node is the master: %s", err)
+            return
+        if master != self._paths.hostname and not self.lost:
+            self.lost = True
+            log.warning("the master is %s now, this is %s", master, self._paths.hostname)
+            self._end()
+
+
 def start(paths: Paths, options: argparse.Namespace, daemon: process.Daemon | None = None) -> int:
     """Serve, as a daemon unless told to stay in the foreground; `daemon` says that this process is one already.
 
@@ -111,8 +135,7 @@ def start(paths: Paths, options: argparse.Namespace, daemon: process.Daemon | No
             check_mastership(paths)
             opened = _open(paths, options)
             _drop_root(paths)
-            asyncio.run(_serve(paths, options, opened, daemon.ready if daemon else lambda: None))
-            return 0
+            return asyncio.run(_serve(paths, options, opened, daemon.ready if daemon else lambda: None))
     except (errors.GenericError, OSError) as err:
         if daemon is None:
             raise
@@ -154,8 +177,10 @@ def _drop_root(paths: Paths) -> None:
         become_user(f"{_autoconf.USER_PREFIX}rapi")
 
 
-async def _serve(paths: Paths, options: argparse.Namespace, opened: _Opened, ready: Callable[[], None]) -> None:
+async def _serve(paths: Paths, options: argparse.Namespace, opened: _Opened, ready: Callable[[], None]) -> int:
+    """Serve until told to stop, or until another node is the master; return the exit code."""
     stop = asyncio.Event()
+    mastership = _Mastership(paths, stop.set)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -170,7 +195,7 @@ async def _serve(paths: Paths, options: argparse.Namespace, opened: _Opened, rea
     )
     await server.listen(opened.listening, opened.tls.context if opened.tls else None)
     async with asyncio.TaskGroup() as tasks:
-        watching = [tasks.create_task(opened.users.follow())]
+        watching = [tasks.create_task(opened.users.follow()), tasks.create_task(mastership.follow())]
         if opened.tls:
             watching.append(tasks.create_task(opened.tls.follow()))
         ready()
@@ -180,6 +205,7 @@ async def _serve(paths: Paths, options: argparse.Namespace, opened: _Opened, rea
         for task in watching:
             task.cancel()
     pool.close()
+    return EXIT_NOT_MASTER if mastership.lost else 0
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -21,6 +21,7 @@ from ganeti import errors
 from ganeti.rapi.replies import REALM
 
 FILE_LIMIT = 4 * 1024 * 1024
+RIGHTS = frozenset({"read", "write"})
 VERBS = frozenset({"GET", "PUT", "POST", "DELETE"})
 
 _scheme = re.compile(r"\{([^}]*)\}(.*)", re.DOTALL).fullmatch
@@ -66,11 +67,15 @@ class User(NamedTuple):
 
 
 class Users(NamedTuple):
-    """What a users file says; `tokens` are users by the SHA-256 of their token."""
+    """What a users file says; `tokens` are users by the SHA-256 of their token.
+
+    `doubts` name lines that do not do what they seem to, never what is in them.
+    """
 
     users: Mapping[str, User]
     tokens: Mapping[str, User]
     roles: Mapping[str, Sequence[Rule]]
+    doubts: Sequence[str] = ()
 
     def rules_of(self, user: User) -> Iterator[Rule]:
         """Yield the rules of all roles of a user."""
@@ -103,7 +108,8 @@ def parse_users(data: bytes) -> Users:
         raise errors.ParseError(f"it is no text: byte {err.start} is not UTF-8") from None
     users: dict[str, User] = {}
     roles: dict[str, list[Rule]] = {}
-    ignored = 0
+    doubts: list[str] = []
+    lines: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if _strange(line):
             raise errors.ParseError(f"line {number} has control characters")
@@ -115,12 +121,19 @@ def parse_users(data: bytes) -> Users:
                 roles.setdefault(name, []).extend(_rules(rules, number))
             case [name, secret, *rest]:
                 users[name] = _user(name, secret, rest[0] if rest else "", number)
+                lines[name] = number
             case _:
-                ignored += 1
-    if ignored and not users and not roles:
+                doubts.append(f"line {number}: no password, so it is left out")
+    if doubts and not users and not roles:
         raise errors.ParseError("none of its lines is that of a user")
     tokens = {user.secret.lower(): user for user in users.values() if user.scheme == "TOKEN"}
-    return Users(users, tokens, roles)
+    rights = RIGHTS | roles.keys()
+    doubts += [
+        f"line {lines[user.name]}: a right is neither read nor write nor a role, so it gives none"
+        for user in users.values()
+        if not user.options <= rights
+    ]
+    return Users(users, tokens, roles, doubts)
 
 
 def _user(name: str, secret: str, options: str, number: int) -> User:

@@ -153,6 +153,19 @@ def test_f04_old_master_that_returns_starts_nothing_of_a_master_and_its_commands
 
 
 @pytest.mark.usefixtures("healed")
+def test_f04_remote_api_of_an_old_master_ends_when_its_node_hears_of_the_new_one(cluster: Cluster) -> None:
+    power_off(cluster, "node1")
+    cluster.ok("gnt-cluster", "master-failover", node=2)
+    cluster.start(daemons.RAPI, "node1")  # nobody has told this node yet
+    assert cluster.pid(daemons.RAPI, "node1") is not None
+
+    power_on(cluster, "node1")
+
+    until(lambda: cluster.pid(daemons.RAPI, "node1") is None, "the remote API of the old master ends", 60)
+    assert cluster.pid(daemons.RAPI, "node2") is not None
+
+
+@pytest.mark.usefixtures("healed")
 def test_f04_old_master_that_was_frozen_acknowledges_nothing_and_ends(cluster: Cluster) -> None:
     freeze(cluster, "node1")
     cluster.ok("gnt-cluster", "master-failover", node=2)

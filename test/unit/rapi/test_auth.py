@@ -152,6 +152,20 @@ def test_f46_a_broken_users_file_leaves_the_last_good_one_in_force(
     assert set(file.current.users) == {"jill"}
 
 
+def test_a_line_of_the_users_file_that_is_left_out_is_told_in_the_log(
+    tmp_path: os.PathLike[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = os.path.join(tmp_path, "users")
+    _write(path, b"jack secret write\njill\n")
+    file = UsersFile(path)
+
+    file.load()
+
+    assert set(file.current.users) == {"jack"}
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert path in told and "line 2: no password" in told
+
+
 def test_without_a_users_file_there_are_no_users(tmp_path: os.PathLike[str]) -> None:
     path = os.path.join(tmp_path, "users")
     _write(path, b"jack secret write\n")

@@ -53,6 +53,15 @@ def test_options_follow_the_password(line: str, options: set[str]) -> None:
     assert only(line) == ("jack", options)
 
 
+def test_lines_that_do_not_do_what_they_seem_to_are_named_by_their_number_alone() -> None:
+    text = b"# users\njack pw write\nsecretive\njill pw wirte\nops {ROLE} GET:/2/*\njim pw read,ops\n"
+
+    doubts = parse_users(text).doubts
+
+    assert [doubt.partition(":")[0] for doubt in doubts] == ["line 3", "line 4"]
+    assert not any(word in doubt for doubt in doubts for word in ("secretive", "jill", "wirte"))
+
+
 def test_comments_empty_and_short_lines_are_ignored() -> None:
     users = parse_users(b"# jill pw write\n\n  # more\njohn\njack pw write\n").users
 
