@@ -46,17 +46,19 @@ def judge_running(config: Config, running: Running) -> list[Finding]:
                         VerifyCode.ENODEORPHANINSTANCE, node, f"instance {name} runs there and is not in the cluster"
                     )
                 )
-            elif config.nodes[instance.primary_node].name != node:
-                where = config.nodes[instance.primary_node].name
-                found.append(
-                    Finding(
-                        VerifyCode.EINSTANCEWRONGNODE,
-                        name,
-                        f"runs on node {node}, its primary node is {where};"
-                        " gnt-instance migrate --cleanup records where it runs",
-                    )
-                )
+            elif (primary := config.nodes[instance.primary_node].name) != node:
+                text = _elsewhere(node, primary, name in running.get(primary, ()))
+                found.append(Finding(VerifyCode.EINSTANCEWRONGNODE, name, text))
     return found
+
+
+def _elsewhere(node: NodeName, primary: NodeName, twice: bool) -> str:
+    if twice:
+        return (
+            f"runs on node {node} and on its primary node {primary}, which destroys what it writes to:"
+            f" stop it on {node} by hand, with the tools of the hypervisor"
+        )
+    return f"runs on node {node}, its primary node is {primary}; gnt-instance migrate --cleanup records where it runs"
 
 
 def judge_memory(config: Config, nodes: Iterable[Node], free: Mapping[NodeName, int]) -> list[Finding]:

@@ -63,8 +63,8 @@ class LUNodeSetParams(LogicalUnit[OpNodeSetParams, Modification]):
         if old.offline and not new.offline:
             prerequisite(await self.services.rpc.call(new, p.version), "talk to the node daemon")
             self.warn(
-                f"node {old.name} comes back without being set up again",
-                hint="gnt-node add --readd does both",
+                f"node {old.name} comes back as it is, without being set up anew",
+                hint=f"gnt-node add --readd {old.name} sets it up, if it was installed anew or misses keys",
             )
         return Modification(old, new, await self._digest(config, old, new), decision.notes)
 

@@ -73,6 +73,18 @@ def test_strangers_and_wrong_places_are_found():
     ]
 
 
+def test_an_instance_that_runs_twice_is_not_to_be_recorded_elsewhere_but_stopped_there():
+    node = a_node("node2.example.com")
+    config = config_of(nodes=[node], instances=[an_instance("web1")])
+
+    (twice,) = judge_running(config, {MASTER.name: {"web1"}, node.name: {"web1"}})
+    (moved,) = judge_running(config, {MASTER.name: set(), node.name: {"web1"}})
+
+    assert f"runs on node {node.name} and on its primary node {MASTER.name}" in twice.text
+    assert "stop it" in twice.text and "--cleanup" not in twice.text
+    assert "--cleanup" in moved.text
+
+
 def drbd(name, primary, secondary, **fields):
     disk = a_disk(
         f"{name}-disk",
