@@ -140,15 +140,19 @@ def _defaults(paths: Paths, address: str, rapi_args: str) -> str:
 
 
 def _wrapper(paths: Paths) -> str:
+    tools = text.shell_quote(_autoconf.TOOLSDIR)
     return f"""#!/bin/bash
 # Runs a command as virtual node {paths.hostname}: a program with its arguments, or one line of shell.
 export GANETI_ROOTDIR={text.shell_quote(paths.root)}
 export GANETI_HOSTNAME={text.shell_quote(paths.hostname)}
-export PATH={text.shell_quote(_autoconf.BINDIR)}:{text.shell_quote(_autoconf.SBINDIR)}:"$PATH"
-if [ $# -eq 0 ]; then
-  echo "usage: ${{0##*/}} COMMAND [ARGUMENTS]" >&2
-  exit 1
-fi
+export PATH={text.shell_quote(_autoconf.BINDIR)}:{text.shell_quote(_autoconf.SBINDIR)}:"$PATH":{tools}
+case "${{1:-}}" in
+  "" | -*)
+    echo "usage: ${{0##*/}} COMMAND [ARGUMENTS], or one line of shell in quotes; such as: ${{0##*/}} gnt-node list" >&2
+    [ "${{1:-}}" = -h ] || [ "${{1:-}}" = --help ]
+    exit
+    ;;
+esac
 [ $# -eq 1 ] && exec bash -c "$1"
 exec "$@"
 """

@@ -202,7 +202,16 @@ def test_a_single_argument_is_a_line_of_shell(nodes: Cluster) -> None:
     assert nodes.cmd('echo "$GANETI_HOSTNAME" | tr a-z A-Z').stdout == "NODE1\n"
     assert nodes.cmd('echo "$GANETI_HOSTNAME $GANETI_ROOTDIR"', node=3).stdout == f"node3 {nodes.paths(3).root}\n"
     assert nodes.cmd("exit 7").exit_code == 7
-    assert nodes.cmd().exit_code == 1
+
+
+def test_a_wrapper_says_what_it_takes(nodes: Cluster) -> None:
+    for argument, code in (((), 1), (("--help",), 0), (("-h",), 0), (("-x",), 1)):
+        done = nodes.cmd(*argument)
+        assert done.exit_code == code and "usage: cmd COMMAND" in done.stderr, done.output
+
+
+def test_a_wrapper_finds_the_tools(nodes: Cluster) -> None:
+    assert "usage: confd-client" in nodes.cmd("confd-client", "--help").stdout
 
 
 def test_the_wrapper_finds_the_master(nodes: Cluster) -> None:
