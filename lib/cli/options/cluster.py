@@ -170,7 +170,7 @@ ROWS: tuple[Option, ...] = (
         "ignore-offline-nodes",
         ("--ignore-offline-nodes",),
         "ignore_offline_nodes",
-        "Whether nodes marked offline are left out of the vote",
+        "Taken, and without effect: nodes marked offline are always left out of the vote",
         default=True,
     ),
     Option(
