@@ -94,7 +94,7 @@ class Paths(NamedTuple):
             return path
         inside = os.path.normpath(path)
         if not inside.startswith(self.root + "/"):
-            raise errors.ParameterError(f"cannot virtualize {path}: outside of {self.root}")
+            raise errors.ParameterError(f"cannot use {path}: a virtual node has only files below {self.root}")
         return VIRTUAL_PREFIX + inside[len(self.root) :]
 
     def localize(self, path: str) -> str:

@@ -74,7 +74,7 @@ def objection(me: NodeName, standing: Standing, votes: Mapping[NodeName, MasterV
         if vote.term > standing.term and vote.master != me:
             return (
                 f"node {node} follows {vote.master}, the master since term {vote.term} (here {standing.term}):"
-                f" {vote.master} brings this node up to date by itself, use it there"
+                f" run commands on {vote.master}, which brings this node up to date by itself"
             )
         if (vote.config_term or 0, vote.config_serial or 0) > standing:
             return (

@@ -363,7 +363,7 @@ def test_an_instance_whose_disks_are_lost_moves_to_another_node(cluster: SimClus
         ({"nodes": [node(3), node(1)]}, "on one node, and 2 are given"),
         ({"nodes": [node(3)], "iallocator": "any"}, "not both"),
         ({"disks": [0, 0]}, r"disks\[1\]: disk 0 is given twice"),
-        ({"disks": [2]}, r"disks\[0\]: there is no disk 2"),
+        ({"disks": [2]}, r"disks\[0\]: there is no disk 2: the instance has 2 disks"),
         ({"disks": [[0, {"name": "x"}]]}, r"disks\[0\].name: cannot be changed here, only mode, size, spindles can"),
         ({"disks": [[0, {"size": 0}]]}, "more than 0 MiB"),
     ],

@@ -22,6 +22,7 @@ from ganeti.model.params.fill import fill_instance
 from ganeti.model.scalars import NodeName
 from ganeti.rpc import procedures as p
 from ganeti.schema import replace
+from ganeti.utils import text
 
 #: what may be another than before
 _CHANGEABLE = ("mode", "size", "spindles")
@@ -200,7 +201,8 @@ def wanted_disks(given: Sequence[object], count: int) -> Wanted:
         index, changes = entry if isinstance(entry, (list, tuple)) else (entry, {})
         path = f"disks[{number}]"
         if index >= count:
-            raise errors.OpPrereqError(f"{path}: there is no disk {index}", ECode.NOENT)
+            has = text.plural(count, "disk")
+            raise errors.OpPrereqError(f"{path}: there is no disk {index}: the instance has {has}", ECode.NOENT)
         if index in found:
             raise errors.OpPrereqError(f"{path}: disk {index} is given twice", ECode.INVAL)
         unknown = sorted(set(changes) - set(_CHANGEABLE))
