@@ -38,6 +38,8 @@ READ_LIMIT = 256 * 1024 * 1024
 _PARALLEL_SYNCS = 4
 _ZEROS = bytes(1024 * 1024)
 _LOCK_POLL_SECONDS = 0.02
+#: bytes of a file, by the type of its size (off_t)
+_LARGEST = 2**63 - 1
 #: buffers the system takes in one call
 _PARTS_AT_ONCE = os.sysconf("SC_IOV_MAX")
 
@@ -73,6 +75,8 @@ class Disk:
         os.fchmod(fd, mode)
 
     def _set_size(self, fd: int, size: int, allocate: bool) -> None:
+        if size > _LARGEST:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
         os.ftruncate(fd, size)
         if allocate and size:
             os.posix_fallocate(fd, 0, size)

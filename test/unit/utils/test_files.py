@@ -319,6 +319,19 @@ def test_resized_file_keeps_its_content(base: str) -> None:
     assert files.read_file(f"{base}/disk") == b"abc\0\0\0"
 
 
+def test_a_size_no_file_can_have_is_an_error_of_the_system_and_leaves_nothing(base: str) -> None:
+    files.write_file(f"{base}/disk", b"abc")
+    for size in (2**63, 2**80):
+        with pytest.raises(OSError) as found:
+            files.create_file(f"{base}/new", size)
+        assert found.value.errno == errno.EFBIG
+        with pytest.raises(OSError) as found:
+            files.resize_file(f"{base}/disk", size)
+        assert found.value.errno == errno.EFBIG
+
+    assert _contents(base) == {"disk": b"abc"}
+
+
 def test_exclusive_lock_keeps_others_out_and_shared_locks_do_not(base: str) -> None:
     path = f"{base}/lock"
     with files.locked_file(path):
