@@ -163,11 +163,11 @@ class Transfer:
         ):
             handle.setopt(option, value)
 
-    def prepare(self, request: Request, credentials: Credentials, *, fresh: bool = False, keep: bool = True) -> None:
-        """Set the handle up for a request; `fresh`: on a connection of its own, `keep`: which stays open afterwards."""
+    def prepare(self, request: Request, credentials: Credentials, *, alone: bool = False) -> None:
+        """Set the handle up for a request; `alone` on a connection of its own, not kept."""
         handle = self.handle
-        handle.setopt(pycurl.FRESH_CONNECT, fresh)
-        handle.setopt(pycurl.FORBID_REUSE, not keep)
+        handle.setopt(pycurl.FRESH_CONNECT, alone)
+        handle.setopt(pycurl.FORBID_REUSE, alone)
         if credentials is not self._credentials:
             handle.setopt(pycurl.CAINFO_BLOB, credentials.ca)
             handle.setopt(pycurl.SSL_VERIFYPEER, 0 if credentials.pins else 1)

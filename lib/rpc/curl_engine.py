@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
+import os
 from collections.abc import Container
 
 import pycurl
@@ -24,10 +25,12 @@ log = logging.getLogger(__name__)
 CALLS_PER_NODE = 16
 WAITS_PER_NODE = 256
 HANDSHAKES = 16
-KEPT_PER_NODE = 3
-"""Connections to a node that stay open without use: TLS state takes 180 KiB for each."""
-CONNECTIONS = 8192
-"""Connections kept open at most, all nodes together."""
+CONNECTIONS = 256
+CONNECTIONS_PER_NODE = 2
+"""Connections kept open, all nodes together: so many, but so many per node in a large cluster.
+
+Each takes 180 KiB.  Those longest without use are closed; setting one up costs as much as a call.
+"""
 
 
 class _Turns:
@@ -69,11 +72,9 @@ class _Peer:
         self.waits = _Turns(WAITS_PER_NODE)
         self._transfers: list[Transfer] = []
         self._idle = 0
-        #: transfers under way whose connections will be kept
-        self._keeping = 0
         self._last_used = 0.0
-        #: descriptors of connections that were kept when last used
-        self._kept: set[int] = set()
+        #: connections that were kept when last used: descriptor, and what tells it from a later one of its number
+        self._kept: dict[int, int] = {}
         self._blind_until = 0.0
 
     def is_blind(self, now: float) -> bool:
@@ -85,6 +86,9 @@ class _Peer:
         if now - self._last_used >= IDLE_SECONDS:
             self._idle = 0
             self._kept.clear()
+        for fd in [fd for fd, identity in self._kept.items() if identity != _identity(fd)]:
+            del self._kept[fd]  # curl has closed it: there were too many
+            self._idle = max(0, self._idle - 1)
         if any(fd not in in_use and not is_quiet(fd) for fd in self._kept):
             self._blind_until = now + BLIND_SECONDS
             self._idle = 0
@@ -94,20 +98,12 @@ class _Peer:
         self._idle -= 1
         return True
 
-    def begin(self, now: float) -> tuple[bool, bool]:
-        """Tell of a transfer that begins whether it needs a connection of its own, and whether that is kept."""
-        fresh = self.is_blind(now)
-        keep = not fresh and self._idle + self._keeping < KEPT_PER_NODE
-        self._keeping += keep
-        return fresh, keep
-
-    def end(self, now: float, connection: int, kept: bool) -> None:
-        """Note the end of a transfer; its connection (-1: it is closed) may stay open, for now without use."""
-        self._keeping -= kept
-        if kept and connection != -1:
+    def keep(self, now: float, connection: int) -> None:
+        """Note that a connection stays open, for now without use."""
+        if connection != -1:
             self._idle += 1
-            self._kept.add(connection)
-            self._last_used = now
+            self._kept[connection] = _identity(connection)
+        self._last_used = now
 
     def take_transfer(self) -> Transfer | None:
         """Return a transfer that was used before, if one is left."""
@@ -115,7 +111,7 @@ class _Peer:
 
     def give_back(self, transfer: Transfer) -> None:
         """Keep a transfer for the next who needs one, or end it when there are enough."""
-        if len(self._transfers) < KEPT_PER_NODE:
+        if len(self._transfers) < CALLS_PER_NODE:
             transfer.forget()
             self._transfers.append(transfer)
         else:
@@ -127,6 +123,14 @@ class _Peer:
             transfer.handle.close()
 
 
+def _identity(fd: int) -> int:
+    """Return what a descriptor refers to, 0 for nothing."""
+    try:
+        return os.fstat(fd).st_ino
+    except OSError:
+        return 0
+
+
 class CurlEngine:
     """A transport (see `ganeti.rpc.transport`) over HTTPS with mutual authentication."""
 
@@ -136,6 +140,7 @@ class CurlEngine:
         times: Times | None = None,
         *,
         handshakes: int = HANDSHAKES,
+        connections: int = CONNECTIONS,
         answer_limit: int = ANSWER_LIMIT,
     ) -> None:
         self._credential_files = credentials
@@ -151,13 +156,15 @@ class CurlEngine:
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
-        self._multi.setopt(pycurl.M_MAXCONNECTS, CONNECTIONS)
+        self._connections = connections
 
     async def send(self, endpoint: Endpoint, request: Request) -> Response | Loss:
         """See `Transport`."""
         peer = self._peers.get(endpoint)
         if peer is None:
             peer = self._peers[endpoint] = _Peer()
+            kept = max(self._connections, CONNECTIONS_PER_NODE * len(self._peers))
+            self._multi.setopt(pycurl.M_MAXCONNECTS, kept)
         turns = peer.waits if request.waits else peer.calls
         loop = self._loop = asyncio.get_running_loop()
         await turns.take()
@@ -176,12 +183,11 @@ class CurlEngine:
         transfer: Transfer | None = None
         handle: pycurl.Curl | None = None
         loop = asyncio.get_running_loop()
-        connection = -1
-        fresh, keep = peer.begin(loop.time())
         try:
             transfer = peer.take_transfer() or Transfer(endpoint, self._connect_timeout, self._answer_limit)
             try:
-                transfer.prepare(request, self._credential_files.load(), fresh=fresh, keep=keep)
+                alone = peer.is_blind(loop.time())
+                transfer.prepare(request, self._credential_files.load(), alone=alone)
             except errors.X509CertError as err:
                 return Loss(Phase.REFUSED, str(err), False)
             if handshakes is not None:
@@ -193,13 +199,12 @@ class CurlEngine:
             self._transfers[handle] = transfer
             self._multi.add_handle(handle)
             result = await done
-            if isinstance(result, Response):
-                connection = transfer.connection
+            if isinstance(result, Response) and not alone:
+                peer.keep(loop.time(), transfer.connection)
             return result
         finally:
             if handshakes is not None:
                 handshakes.give()
-            peer.end(loop.time(), connection, keep)
             if transfer is not None:
                 transfer.connected()
                 if handle is not None and self._running.pop(handle, None) is not None:
