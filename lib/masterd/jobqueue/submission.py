@@ -11,6 +11,9 @@ from ganeti.model.opcodes.base import OpCode
 from ganeti.model.scalars import JobId
 from ganeti.schema import replace
 
+#: opcodes of one job: each step of it writes and sends all of them, and all other jobs wait for that
+MAX_OPCODES = 1000
+
 
 def make_jobs(
     wanted: Sequence[Sequence[OpCode]], serial: JobId, limit: int, room: int, now: float
@@ -26,6 +29,12 @@ def make_jobs(
         try:
             if not opcodes:
                 raise errors.OpPrereqError("cannot submit job: it has no opcodes", ECode.INVAL)
+            if len(opcodes) > MAX_OPCODES:
+                raise errors.OpPrereqError(
+                    f"cannot submit job: it has {len(opcodes)} opcodes, a job can have {MAX_OPCODES};"
+                    " make several jobs of it, each of which may depend on the one before",
+                    ECode.INVAL,
+                )
             if room <= 0:
                 raise errors.JobQueueFull(
                     f"cannot submit job: {limit} jobs in the queue have not ended yet, wait for some of them"

@@ -5,6 +5,7 @@ import pytest
 
 from ganeti import errors
 from ganeti.masterd.jobqueue.queue import Limits
+from ganeti.masterd.jobqueue.submission import MAX_OPCODES
 from ganeti.model.enums import JobStatus, LogType
 from ganeti.model.scalars import JobId
 from ganeti.utils import json
@@ -46,6 +47,19 @@ def test_job_without_opcodes_is_refused(bench):
         queue = await bench.start()
         with pytest.raises(errors.OpPrereqError, match="no opcodes"):
             await queue.submit([])
+
+    run(scene())
+
+
+def test_job_with_too_many_opcodes_is_refused_and_those_beside_it_are_not(bench):
+    async def scene():
+        queue = await bench.start(stuck)
+        most = [dummy()] * MAX_OPCODES
+
+        (taken, why), (beside, _) = await queue.submit_many([[*most, dummy()], most])
+
+        assert not taken and "it has 1001 opcodes, a job can have 1000" in str(why)
+        assert beside
 
     run(scene())
 
