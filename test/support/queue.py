@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from ganeti.masterd.jobqueue.job import Job
 from ganeti.masterd.jobqueue.queue import JobQueue, Limits
+from ganeti.masterd.jobqueue.records import Watch
 from ganeti.masterd.jobqueue.run import OpContext
 from ganeti.masterd.jobqueue.store import JobStore
 from ganeti.model.enums import JobStatus
@@ -81,12 +82,14 @@ class Bench:
         self.candidate = Candidate()
         #: ids of jobs whose opcodes were executed, once per opcode
         self.executed: list[JobId] = []
+        #: called by queues made from now on; see `Watch`
+        self.watch: Watch = lambda old, new: None
         self.queue = self.make()
 
     def make(self) -> JobQueue:
         """Make a queue on the directory: what a new master daemon does."""
         store = JobStore(self.paths, self.disk, self.candidate, directly)
-        self.queue = JobQueue(store, VirtualClock(), values_of, limits=self.limits)
+        self.queue = JobQueue(store, VirtualClock(), values_of, limits=self.limits, watch=self.watch)
         return self.queue
 
     async def start(self, body: Body = succeed) -> JobQueue:

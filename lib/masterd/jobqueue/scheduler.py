@@ -75,8 +75,11 @@ class Scheduler:
         """Take in a job that is queued, or goes back to the queue between two opcodes.
 
         `statuses` says where the jobs it depends on stand; None: there is no such job.
+        One that was withdrawn before it came is left to whoever ends it.
         """
         self.started.discard(job_id)
+        if job_id in self._doomed:
+            return self._fill()
         unmet = {}
         for other, accepted in depends.items():
             status = statuses[other]

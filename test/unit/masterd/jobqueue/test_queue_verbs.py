@@ -133,6 +133,28 @@ def test_executor_that_ignores_the_interruption_is_still_not_let_through(bench):
     run(scene())
 
 
+def test_job_that_is_canceled_before_it_is_scheduled_does_not_start(bench, caplog):
+    async def scene():
+        canceling = []
+
+        def cancel(old, new):
+            if old is None:
+                canceling.append(asyncio.create_task(bench.queue.cancel(new.id)))
+
+        bench.watch = cancel
+        bench.make()
+        queue = await bench.start()
+        job_id = await queue.submit([dummy()])
+
+        assert await canceling[0] == (True, f"job {job_id} is canceled")
+        assert (await bench.end_of(job_id)).status == JobStatus.CANCELED
+        await settle()
+        assert status(queue, job_id) == JobStatus.CANCELED and queue.unfinished == 0
+        assert bench.executed == [] and "broke" not in caplog.text
+
+    run(scene())
+
+
 def test_running_job_is_not_canceled(bench):
     async def scene():
         queue = await bench.start(forever)

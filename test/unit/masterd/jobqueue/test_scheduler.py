@@ -111,6 +111,15 @@ def test_withdrawn_job_does_not_start():
     assert scheduler.finished(J[1], JobStatus.SUCCESS) == []
 
 
+def test_job_that_is_withdrawn_before_it_comes_does_not_start():
+    scheduler = Scheduler(1)
+    scheduler.withdrawn(J[1])
+
+    assert scheduler.submitted(J[1], 0, {}, {}) == []
+    assert scheduler.finished(J[1], JobStatus.CANCELED) == []
+    scheduler.validate()
+
+
 statuses = st.sampled_from([JobStatus.SUCCESS, JobStatus.ERROR, JobStatus.CANCELED])
 accepted = st.frozensets(st.sampled_from(list(FinalStatus)), min_size=1)
 
