@@ -31,6 +31,8 @@ CONNECTIONS_PER_NODE = 2
 
 Each takes 180 KiB.  Those longest without use are closed; setting one up costs as much as a call.
 """
+PATIENCE = 0.05
+"""Seconds a call waits for a connection in use, when its node has as many as are kept, before it gets another one."""
 
 
 class _Turns:
@@ -76,6 +78,18 @@ class _Peer:
         #: connections that were kept when last used: descriptor, and what tells it from a later one of its number
         self._kept: dict[int, int] = {}
         self._blind_until = 0.0
+        #: calls under way
+        self.busy = 0
+        self._wanting: collections.deque[asyncio.Future[None]] = collections.deque()
+
+    async def have_patience(self) -> None:
+        """Wait a little for a connection to come free; of those that wait the first is told."""
+        wanted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._wanting.append(wanted)
+        try:
+            await asyncio.wait({wanted}, timeout=PATIENCE)
+        finally:
+            wanted.cancel()
 
     def is_blind(self, now: float) -> bool:
         """Tell whether curl may still take a connection for open which is not."""
@@ -103,6 +117,11 @@ class _Peer:
         if connection != -1:
             self._idle += 1
             self._kept[connection] = _identity(connection)
+            while self._wanting:
+                wanted = self._wanting.popleft()
+                if not wanted.done():
+                    wanted.set_result(None)
+                    break
         self._last_used = now
 
     def take_transfer(self) -> Transfer | None:
@@ -168,12 +187,18 @@ class CurlEngine:
         turns = peer.waits if request.waits else peer.calls
         loop = self._loop = asyncio.get_running_loop()
         await turns.take()
+        peer.busy += 1
         try:
-            if peer.take_idle(loop.time(), self._watched):
+            idle = peer.take_idle(loop.time(), self._watched)
+            if not idle and peer.busy > CONNECTIONS_PER_NODE:
+                await peer.have_patience()
+                idle = peer.take_idle(loop.time(), self._watched)
+            if idle:
                 return await self._transfer(endpoint, peer, request, None)
             await self._handshakes.take()
             return await self._transfer(endpoint, peer, request, self._handshakes)
         finally:
+            peer.busy -= 1
             turns.give()
 
     async def _transfer(
