@@ -11,7 +11,7 @@ import psutil
 from ganeti.clock import SystemClock
 from ganeti.model.scalars import NodeName
 from ganeti.rpc.client import Address, NodeRpc
-from ganeti.rpc.curl_engine import HANDSHAKES, CurlEngine
+from ganeti.rpc.curl_engine import CONNECTIONS_PER_NODE, HANDSHAKES, CurlEngine
 from ganeti.rpc.result import NodeResult
 from test.support import node_calls as p
 from test.support.node_daemon import DaemonProcess, credentials, make_node
@@ -80,6 +80,27 @@ def test_burst_of_calls_leaves_few_connections_open(tmp_path: pathlib.Path) -> N
 
     assert [answer.value for answer in answers] == list(range(40))
     assert 1 <= left <= 3
+
+
+def test_call_does_not_wait_for_others_that_take_long(tmp_path: pathlib.Path) -> None:
+    with DaemonProcess(make_node(str(tmp_path)), "127.0.0.1") as daemon:
+        address = Address(NodeName("node1.example.com"), "127.0.0.1")
+
+        async def scenario() -> object:
+            rpc = NodeRpc(CurlEngine(credentials(daemon.paths)), SystemClock(), CLUSTER, port=daemon.endpoint.port)
+            end = tmp_path / "end"
+            try:
+                calls = (rpc.call(address, p.wait_for_file, str(end)) for _ in range(CONNECTIONS_PER_NODE + 1))
+                long = [asyncio.create_task(call) for call in calls]
+                await asyncio.sleep(0)
+                quick = (await rpc.call(address, p.echo_inline, "quick")).value
+                end.touch()  # only now the others can end
+                await asyncio.gather(*long)
+                return quick
+            finally:
+                await rpc.close()
+
+        assert asyncio.run(scenario()) == "quick"
 
 
 def connections_to(port: int) -> list[object]:
