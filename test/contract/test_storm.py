@@ -78,6 +78,7 @@ def test_burst_of_calls_leaves_few_connections_open(tmp_path: pathlib.Path) -> N
 
         answers, left = asyncio.run(scenario())
 
+    assert [answer.failure for answer in answers if answer.failure] == []
     assert [answer.value for answer in answers] == list(range(40))
     assert 1 <= left <= 3
 
