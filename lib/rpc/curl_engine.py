@@ -11,7 +11,7 @@ import asyncio
 import collections
 import logging
 import os
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 import pycurl
 
@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 CALLS_PER_NODE = 16
 WAITS_PER_NODE = 256
 HANDSHAKES = 16
+AT_ONCE = 128
+"""Calls to all nodes together that are begun before others have been answered, or for long enough under way."""
+LONG_ENOUGH = 0.25
 CONNECTIONS = 256
 CONNECTIONS_PER_NODE = 2
 """Connections kept open, all nodes together: so many, but so many per node in a large cluster.
@@ -55,6 +58,12 @@ class _Turns:
             if turn.done() and not turn.cancelled():
                 self.give()
             raise
+
+    async def take_once(self) -> Callable[[], None]:
+        """Wait for a turn; returns what ends it, once, however often it is called."""
+        await self.take()
+        taken = [self.give]
+        return lambda: taken.pop()() if taken else None
 
     def give(self) -> None:
         """End a turn: the next one waiting gets it."""
@@ -166,6 +175,7 @@ class CurlEngine:
         self._connect_timeout = (times or Times()).connect
         self._answer_limit = answer_limit
         self._handshakes = _Turns(handshakes)
+        self._young = _Turns(AT_ONCE)
         self._peers: dict[Endpoint, _Peer] = {}
         self._running: dict[pycurl.Curl, asyncio.Future[Response | Loss]] = {}
         self._transfers: dict[pycurl.Curl, Transfer] = {}
@@ -185,8 +195,18 @@ class CurlEngine:
             kept = max(self._connections, CONNECTIONS_PER_NODE * len(self._peers))
             self._multi.setopt(pycurl.M_MAXCONNECTS, kept)
         turns = peer.waits if request.waits else peer.calls
-        loop = self._loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         await turns.take()
+        try:
+            return await self._in_turn(endpoint, peer, request)
+        finally:
+            turns.give()
+
+    async def _in_turn(self, endpoint: Endpoint, peer: _Peer, request: Request) -> Response | Loss:
+        """Begin no more calls than the loop can look after, else those under way would seem to hang."""
+        loop = asyncio.get_running_loop()
+        give = await self._young.take_once()
+        grown = loop.call_later(LONG_ENOUGH, give)
         peer.busy += 1
         try:
             idle = peer.take_idle(loop.time(), self._watched)
@@ -199,7 +219,8 @@ class CurlEngine:
             return await self._transfer(endpoint, peer, request, self._handshakes)
         finally:
             peer.busy -= 1
-            turns.give()
+            grown.cancel()
+            give()
 
     async def _transfer(
         self, endpoint: Endpoint, peer: _Peer, request: Request, handshakes: _Turns | None
