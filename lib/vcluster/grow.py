@@ -32,6 +32,8 @@ from ganeti.vcluster.setup import IMAGES_DIR, read_layout
 NODE_BATCH = 25
 #: jobs submitted in one call
 JOB_BATCH = 500
+#: jobs in the queue before some are waited for; it takes 5,000
+UNDER_WAY = 2000
 #: what is started on a virtual node is no load; what runs at the same time shares its writes and messages
 RUNNING_JOBS = 100
 #: seconds a question for changes of a job may be kept
@@ -148,12 +150,22 @@ def add_nodes(directory: str, names: Sequence[str], tally: Tally) -> int:
     return len(missing)
 
 
-def add_instances(directory: str, count: int, tally: Tally) -> int:
+def add_instances(
+    directory: str, count: int, tally: Tally, *, batch_size: int = JOB_BATCH, under_way: int = UNDER_WAY
+) -> int:
     """Complete a number of instances, every other one with a disk that an image is written to.
 
-    Returns how many were added.  Raises the error of the first that could not be.
+    So many are submitted in one call, and so many are under way at a time.  Returns how
+    many were added.  Raises the error of the first that could not be.
     """
     layout = read_layout(directory)
+    done = 0
+
+    def one_more(_: int) -> None:
+        nonlocal done
+        done += 1
+        tally(done)
+
     with Client(master_of(directory).master_socket) as client:
         known = _names(client, "instance")
         nodes = text.natural_sort(_names(client, "node"))
@@ -165,9 +177,12 @@ def add_instances(directory: str, count: int, tally: Tally) -> int:
         if missing:
             write_image(directory)
         jobs: list[JobId] = []
-        for batch in _batches(missing, JOB_BATCH):
+        for batch in _batches(missing, batch_size):
             jobs += _submit(client, batch)
-        _finish(client, jobs, tally)
+            if len(jobs) >= under_way:
+                _finish(client, jobs[:batch_size], one_more)
+                del jobs[:batch_size]
+        _finish(client, jobs, one_more)
     return len(missing)
 
 

@@ -14,9 +14,10 @@ import pytest
 from ganeti.bootstrap import daemons
 from ganeti.utils import files, json, process
 from ganeti.utils.process import RunResult
+from ganeti.vcluster import grow
 from ganeti.vcluster.layout import MAX_INSTANCES, MAX_NODES
 from ganeti.vcluster.setup import read_layout
-from test.support.cluster import MARK, Cluster
+from test.support.cluster import MARK, Cluster, virtual_nodes
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.path.join(ROOT, "tools", "quickstart")
@@ -253,3 +254,16 @@ def test_help_needs_nothing_to_be_prepared() -> None:
     assert done.exit_code == 0
     assert "--destroy" in done.stdout
     assert process.run([PROGRAM, "--stop", "--destroy"]).exit_code == 2
+
+
+def test_more_instances_than_the_queue_takes_are_submitted_as_others_end(tmp_path: os.PathLike[str]) -> None:
+    counted: list[int] = []
+    with virtual_nodes(tmp_path, 1) as cluster:
+        assert not cluster.run("start-all", "-q").failed
+        grow.initialise(cluster.directory, lambda line: None)
+
+        assert grow.add_instances(cluster.directory, 7, counted.append, batch_size=2, under_way=3) == 7
+
+        names = cluster.ok("gnt-instance", "list", "--no-headers", "-o", "name").split()
+    assert len(names) == 7
+    assert counted == [1, 2, 3, 4, 5, 6, 7]
