@@ -154,7 +154,7 @@ def test_offline_node_is_left_alone_until_it_is_back(whole: Cluster) -> None:
     assert rows == [{"name": "instance1", "status": "ERROR_nodeoffline"}]
     assert "offline" in refused(whole, "gnt-instance reboot instance1")
     whole.start(daemons.NODED, "node4")
-    assert "set up again" in whole.cmd("gnt-node", "modify", "-O", "no", "node4").output
+    assert "without being set up anew" in whole.cmd("gnt-node", "modify", "-O", "no", "node4").output
     assert of_node(whole, "node4", "role") == ["C"]
     whole.ok("gnt-instance", "startup", "instance1")
 

@@ -93,7 +93,9 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
                 cluster.ok("gnt-cluster", "init", *options, f"--master-netdev={INTERFACE}", "cluster")
                 for node in cluster.nodes[1:]:
                     cluster.ok("gnt-node", "add", node)
-            yield Network(cluster, nodes, stranger)
+            made = Network(cluster, nodes, stranger)
+            until(lambda: made.has(nodes[0]), "the master has the address")
+            yield made
 
 
 @pytest.fixture
