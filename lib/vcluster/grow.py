@@ -159,13 +159,6 @@ def add_instances(
     many were added.  Raises the error of the first that could not be.
     """
     layout = read_layout(directory)
-    done = 0
-
-    def one_more(_: int) -> None:
-        nonlocal done
-        done += 1
-        tally(done)
-
     with Client(master_of(directory).master_socket) as client:
         known = _names(client, "instance")
         nodes = text.natural_sort(_names(client, "node"))
@@ -177,12 +170,13 @@ def add_instances(
         if missing:
             write_image(directory)
         jobs: list[JobId] = []
+        done = 0
         for batch in _batches(missing, batch_size):
             jobs += _submit(client, batch)
-            if len(jobs) >= under_way:
-                _finish(client, jobs[:batch_size], one_more)
-                del jobs[:batch_size]
-        _finish(client, jobs, one_more)
+            if len(jobs) - done >= under_way:
+                _finish(client, jobs[done : done + batch_size], tally, done)
+                done += batch_size
+        _finish(client, jobs[done:], tally, done)
     return len(missing)
 
 
@@ -259,13 +253,13 @@ def _submit(client: Client, jobs: Sequence[Sequence[OpCode]]) -> list[JobId]:
     return ids
 
 
-def _finish(client: Client, jobs: Sequence[JobId], tally: Tally) -> None:
-    """Wait for all jobs.
+def _finish(client: Client, jobs: Sequence[JobId], tally: Tally, before: int = 0) -> None:
+    """Wait for all jobs; so many were done `before`.
 
     Raises the error of the first that failed, saying how many did.
     """
     failed: list[tuple[JobId, errors.GenericError]] = []
-    for done, job in enumerate(jobs, start=1):
+    for done, job in enumerate(jobs, start=before + 1):
         seen = _change(client, job, None)
         while seen[0] not in _FINAL:
             seen = _change(client, job, seen)

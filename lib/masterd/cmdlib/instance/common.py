@@ -80,6 +80,16 @@ async def need_stopped(services: Services, plan: Placed, act: str) -> None:
         raise errors.OpPrereqError(f"cannot {act}: it runs on node {plan.primary.name}", ECode.STATE)
 
 
+async def record_instance(services: Services, instance: Instance, disks: Iterable[Disk]) -> Config:
+    """Record an instance and disks of it as they are now; returns when that is durable."""
+    with services.config.update() as draft:
+        draft.instances[instance.uuid] = instance
+        for disk in disks:
+            if disk.uuid:
+                draft.disks[disk.uuid] = disk
+    return await services.config.durable(draft)
+
+
 async def record_disks(services: Services, instance: Uuid, *, active: bool) -> None:
     """Record whether the disks of an instance are to be assembled; nothing is written when that is known."""
     if services.config.current.instances[instance].disks_active == active:

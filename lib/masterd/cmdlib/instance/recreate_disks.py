@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
@@ -10,7 +10,14 @@ from ganeti import errors
 from ganeti.errors import ECode
 from ganeti.masterd.cmdlib.base import ALL, HookRun, Locks, LogicalUnit, get_instance, get_node, need_online
 from ganeti.masterd.cmdlib.instance import build, devices
-from ganeti.masterd.cmdlib.instance.common import Placed, instance_hooks, need_stopped, node_names, placed
+from ganeti.masterd.cmdlib.instance.common import (
+    Placed,
+    instance_hooks,
+    need_stopped,
+    node_names,
+    placed,
+    record_instance,
+)
 from ganeti.masterd.cmdlib.instance.persistence import Persistence
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import DiskTemplate, Level
@@ -93,9 +100,9 @@ class LUInstanceRecreateDisks(LogicalUnit[OpInstanceRecreateDisks, Recreation]):
         await self._need_missing(config, before, plan.disks, plan.target, act)
         async with AsyncExitStack() as undo:
             old = [config.disks[disk.uuid] for disk in plan.disks if disk.uuid]
-            undo.push_async_callback(self._record, before.instance, old)
+            undo.push_async_callback(record_instance, self.services, before.instance, old)
             # Recorded first: should we die in between, they are lost disks where they belong now.
-            config = await self._record(plan.after, plan.disks)
+            config = await record_instance(self.services, plan.after, plan.disks)
             await self._create(config, plan, undo)
             undo.pop_all()
         for disk in plan.disks:
@@ -111,14 +118,6 @@ class LUInstanceRecreateDisks(LogicalUnit[OpInstanceRecreateDisks, Recreation]):
         again = Persistence(self.services.clock)
         await devices.create_directories(self.services, plan.target, lost)
         await devices.create_in_directories(self.services, config, lost, undo, self.warn, again)
-
-    async def _record(self, instance: Instance, disks: Iterable[Disk]) -> Config:
-        with self.services.config.update() as draft:
-            draft.instances[instance.uuid] = instance
-            for disk in disks:
-                if disk.uuid:
-                    draft.disks[disk.uuid] = disk
-        return await self.services.config.durable(draft)
 
     # --- where to ---------------------------------------------------------------------
 

@@ -18,12 +18,12 @@ from ganeti.masterd.cmdlib.instance.common import (
     instance_locks,
     need_stopped,
     placed,
+    record_instance,
 )
 from ganeti.masterd.cmdlib.instance.persistence import Persistence
 from ganeti.masterd.config.snapshot import Config
 from ganeti.model.enums import Level
 from ganeti.model.objects.disk import Disk
-from ganeti.model.objects.instance import Instance
 from ganeti.model.opcodes.instance import OpInstanceRename
 from ganeti.model.params.fill import fill_instance
 from ganeti.model.scalars import InstanceName, NodeName
@@ -75,7 +75,7 @@ class LUInstanceRename(LogicalUnit[OpInstanceRename, Renaming]):
                 answer = await devices.to_the_end(renaming)
                 answer.unwrap(f"rename the disks of instance {instance.name}")
             renamed = replace(instance, name=new_name, disks_active=False)
-            config = await self._record(renamed, [new for _old, new in plan.moved])
+            config = await record_instance(self.services, renamed, [new for _old, new in plan.moved])
             undo.pop_all()
         again = Persistence(self.services.clock)
         await devices.remove_directories(self.services, primary, [old for old, _new in plan.moved], self.warn, again)
@@ -84,17 +84,9 @@ class LUInstanceRename(LogicalUnit[OpInstanceRename, Renaming]):
         self.info(f"instance {instance.name} is now {new_name}")
         return new_name
 
-    async def _record(self, instance: Instance, disks: Iterable[Disk]) -> Config:
-        with self.services.config.update() as draft:
-            draft.instances[instance.uuid] = instance
-            for disk in disks:
-                if disk.uuid:
-                    draft.disks[disk.uuid] = disk
-        return await self.services.config.durable(draft)
-
     async def _put_back(self, plan: Renaming) -> None:
         """Have the old names in the configuration, then on the node; those that are still there stay."""
-        await self._record(plan.placed.instance, [old for old, _new in plan.moved])
+        await record_instance(self.services, plan.placed.instance, [old for old, _new in plan.moved])
         if plan.moved:
             back = _pairs([(new, old) for old, new in plan.moved])
             again = Persistence(self.services.clock)
