@@ -16,6 +16,8 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import psutil
+
 from ganeti.bootstrap import daemons
 from ganeti.paths import Paths
 from ganeti.utils import files
@@ -101,7 +103,7 @@ def memory(cluster: Cluster) -> tuple[float, float]:
     master = cluster.pid(daemons.MASTERD) if cluster.has_master() else None
     plain = [paths for paths in map(cluster.paths, range(1, len(cluster.nodes) + 1)) if not _keeps_config(paths)]
     logs = {paths.log_file(daemon) for paths in plain for daemon in (daemons.NODED, daemons.CONFD)}
-    found = [pss(pid) for pid in cluster.processes() if _standard_error(pid) in logs]
+    found = [pss(pid) for pid in psutil.pids() if _standard_error(pid) in logs]
     return sum(found) / max(1, len(plain)), pss(master) if master else 0.0
 
 
