@@ -11,6 +11,7 @@ Errors are OSError, as from the system.
 
 from __future__ import annotations
 
+import _thread
 import collections
 import contextlib
 import errno
@@ -42,6 +43,8 @@ _LOCK_POLL_SECONDS = 0.02
 _LARGEST = 2**63 - 1
 #: buffers the system takes in one call
 _PARTS_AT_ONCE = os.sysconf("SC_IOV_MAX")
+#: bytes of a file whose room the system takes a millisecond to free
+_SLOW_TO_FREE = 2**20
 
 
 #: what tells one state of a file from another; None while there is no file
@@ -148,7 +151,8 @@ class Disk:
                 for fd, _, _ in opened:
                     self._close(fd)
             for _, temporary, path in opened:
-                self._rename(temporary, path)
+                with _freed_later(path) if os.path.getsize(temporary) > _SLOW_TO_FREE else contextlib.nullcontext():
+                    self._rename(temporary, path)
         except OSError:
             for _, temporary, _ in opened:
                 with contextlib.suppress(FileNotFoundError):
@@ -330,6 +334,23 @@ ensure_dir = _disk.ensure_dir
 create_file = _disk.create_file
 resize_file = _disk.resize_file
 remove_leftovers = _disk.remove_leftovers
+
+
+@contextlib.contextmanager
+def _freed_later(path: str) -> Iterator[None]:
+    """Have the room of a file that is replaced freed behind: the system does it in the call that lets go of it last."""
+    try:
+        held = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        try:
+            _thread.start_new_thread(os.close, (held,))
+        except RuntimeError:  # no room for a thread
+            os.close(held)
 
 
 def read_file(path: str, limit: int = READ_LIMIT) -> bytes:

@@ -6,9 +6,12 @@ A piece is (start, length, text): so many bytes of the earlier text, then some o
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 Piece = tuple[int, int, str]
+
+#: bytes that are summed up at once
+_BATCH = 256 * 1024
 
 
 class Text:
@@ -67,6 +70,22 @@ def put_together(old: bytes, pieces: Sequence[Piece]) -> list[bytes | memoryview
 def checksum(parts: Iterable[bytes | memoryview]) -> int:
     """Return what tells apart a text, given in parts, from one put together of another's pieces."""
     total = 0
-    for part in parts:
-        total = zlib.crc32(part, total)
+    for batch in _batches(parts):
+        total = zlib.crc32(batch, total)
     return total
+
+
+def _batches(parts: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """Yield a text in batches that take long enough for another thread to get its turn meanwhile."""
+    batch: list[bytes | memoryview] = []
+    size = 0
+    for part in parts:
+        if size + len(part) > _BATCH:
+            yield b"".join(batch)
+            batch, size = [], 0
+        if len(part) > _BATCH:
+            yield part
+        else:
+            batch.append(part)
+            size += len(part)
+    yield b"".join(batch)

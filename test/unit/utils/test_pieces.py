@@ -1,9 +1,12 @@
 """What is told in pieces is what was meant, and short where little is new."""
 
+import zlib
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganeti.utils.pieces import pieces_of, put_together
+from ganeti.utils import pieces
+from ganeti.utils.pieces import checksum, pieces_of, put_together
 
 PARTS = [f"part {number}, ".encode() for number in range(8)] + ["größer".encode(), b""]
 
@@ -20,3 +23,10 @@ def test_what_is_there_is_not_told_again():
 
     assert sum(len(text) for _, _, text in pieces) == len("newend")
     assert len(pieces) == 2
+
+
+@given(st.lists(st.sampled_from([0, 1, 1000, pieces._BATCH - 1, pieces._BATCH, pieces._BATCH + 1]), max_size=5))
+def test_checksum_is_that_of_the_text_however_it_is_parted(sizes):
+    parts = [bytes([97 + number]) * size for number, size in enumerate(sizes)]
+
+    assert checksum(parts) == zlib.crc32(b"".join(parts))
