@@ -15,6 +15,7 @@ from ganeti.rpc.curl_engine import CONNECTIONS_PER_NODE, HANDSHAKES, CurlEngine
 from ganeti.rpc.result import NodeResult
 from test.support import node_calls as p
 from test.support.node_daemon import DaemonProcess, credentials, make_node
+from test.support.polling import eventually
 
 #: every address of the loopback network is this machine
 NODES = [Address(NodeName(f"node{number}.example.com"), f"127.0.3.{number}") for number in range(1, 151)]
@@ -72,6 +73,7 @@ def test_burst_of_calls_leaves_few_connections_open(tmp_path: pathlib.Path) -> N
             try:
                 for _ in range(3):
                     answers = await asyncio.gather(*(rpc.call(address, p.echo_inline, n) for n in range(40)))
+                await eventually(lambda: len(connections_to(daemon.endpoint.port)) <= 3)
                 return answers, len(connections_to(daemon.endpoint.port))
             finally:
                 await rpc.close()

@@ -84,7 +84,7 @@ def test_a_program_that_ignores_the_polite_signal_is_killed(run: Run, monkeypatc
     for module in (process, process_async):
         monkeypatch.setattr(module, "SECONDS_TO_END", 0.05)
 
-    result = run(["sh", "-c", "trap '' TERM; while :; do sleep 0.01; done"], timeout=0.1)
+    result = run(["sh", "-c", "trap '' TERM; while :; do sleep 0.01; done"], timeout=1)
 
     assert (result.timed_out, result.signal) == (True, signal.SIGKILL)
 
