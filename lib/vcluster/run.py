@@ -1,6 +1,6 @@
 """Starts and stops the daemons of all nodes of a virtual cluster.
 
-`start` imports everything once and forks each daemon from that warm process: the
+`start` imports once what a daemon needs and forks each from that warm process: the
 nodes share its memory, and a hundred of them start in seconds.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import gc
+import importlib
 import io
 import os
 import select
@@ -21,14 +22,12 @@ from typing import NamedTuple, TypeVar
 from ganeti import errors, ssconf
 from ganeti.bootstrap import daemons
 from ganeti.confd import daemon as confd
-from ganeti.masterd import daemon as masterd
 from ganeti.noded import calls
 from ganeti.noded import daemon as noded
 from ganeti.noded.context import NodeContext
 from ganeti.noded.function_server import ServerProcess
 from ganeti.noded.nursery import Nursery
 from ganeti.paths import Paths
-from ganeti.rapi import daemon as rapi
 from ganeti.utils import files, process
 from ganeti.vcluster.setup import read_layout
 
@@ -205,11 +204,14 @@ def _prepare_confd(paths: Paths) -> _Prepared:
 
 
 def _prepare_masterd(paths: Paths) -> _Prepared:
+    # Loaded when the daemons of all nodes have been forked: they do not have it in memory.
+    masterd = importlib.import_module("ganeti.masterd.daemon")
     options = _options(paths, daemons.MASTERD, masterd.build_parser().parse_args)
     return _Prepared(paths, daemons.MASTERD, lambda life, server: masterd.start(paths, options, life))
 
 
 def _prepare_rapi(paths: Paths) -> _Prepared:
+    rapi = importlib.import_module("ganeti.rapi.daemon")
     options = _options(paths, daemons.RAPI, rapi.parse_options)
     return _Prepared(paths, daemons.RAPI, lambda life, server: rapi.start(paths, options, life))
 
