@@ -7,6 +7,7 @@ limited in size and in the time its body may take.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import os
@@ -39,7 +40,7 @@ from ganeti.rpc.transport import (
     WAIT_HEADER,
     Times,
 )
-from ganeti.utils import json
+from ganeti.utils import files, json, x509
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,23 @@ def tls_context(server_cert: str, *, key: str | None = None) -> ssl.SSLContext:
     except OSError as err:  # ssl.SSLError is one
         raise errors.X509CertError(server_cert, f"cannot be used: {err}") from err
     return context
+
+
+def warm_up_tls() -> None:
+    """Shake hands with oneself: what OpenSSL makes for the first connection, processes forked off this one share."""
+    with files.temporary_file(x509.create_self_signed("nobody", days=1)) as path:
+        server, client = tls_context(path), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client.check_hostname = False
+        client.load_cert_chain(path)
+        client.load_verify_locations(path)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    here = server.wrap_bio(to_server, to_client, server_side=True)
+    there = client.wrap_bio(to_client, to_server)
+    for side in (there, here, there, here):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    there.write(b"?")
+    here.read(1)
 
 
 class NodeServer:

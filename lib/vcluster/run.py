@@ -27,6 +27,7 @@ from ganeti.noded import daemon as noded
 from ganeti.noded.context import NodeContext
 from ganeti.noded.function_server import ServerProcess
 from ganeti.noded.nursery import Nursery
+from ganeti.noded.server import warm_up_tls
 from ganeti.paths import Paths
 from ganeti.utils import files, process
 from ganeti.vcluster.setup import read_layout
@@ -90,6 +91,8 @@ def start(nodes: Sequence[Paths], report: Report) -> bool:
     """
     masters = [paths for paths in nodes if is_master(paths)]
     calls.warm_up()
+    with contextlib.suppress(OSError):  # a full disk, say: each then makes for itself what it needs
+        warm_up_tls()
     with Nursery() as nursery:
         fine = _start_all(nodes, daemons.NODED, report, _prepare_noded, nursery)
     fine = _start_all(nodes, daemons.CONFD, report, _prepare_confd, None) and fine
