@@ -307,11 +307,8 @@ class Distribution:
     ) -> dict[NodeName, NodeResult[bool]]:
         if not nodes or before is None:
             return {}
-        name, old, new = self._paths.virtualize(self._paths.config_file), before.text, newest.text
-        pieces = pieces_of(old.parts, new.parts)
-        return await self._rpc.call_many(
-            nodes, p.edit_file_single, name, pieces, old.checksum, new.checksum, CONFIG_MODE
-        )
+        name, pieces = self._paths.virtualize(self._paths.config_file), pieces_of(before.text.parts, newest.text.parts)
+        return await self._rpc.call_many(nodes, p.edit_file_single, name, pieces, newest.text.checksum, CONFIG_MODE)
 
     async def _send_ssconf(self, nodes: Sequence[Node], before: Mapping[str, str] | None = None) -> None:
         """Bring nodes to the newest values; who has those `before` is sent what is new."""

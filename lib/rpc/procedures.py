@@ -35,7 +35,6 @@ from ganeti.rpc.answers import (
     ReasonTrail,
     StorageRef,
 )
-from ganeti.utils.pieces import Piece
 
 URGENT = 60
 FAST = 300
@@ -151,11 +150,12 @@ def client_cert_activate(digest: str) -> None:
 
 
 @procedure(timeout=NORMAL, inline=True)
-def edit_file_single(file_name: str, pieces: Sequence[Piece], before: int, after: int, mode: int) -> bool:
+def edit_file_single(file_name: str, pieces: Sequence[tuple[int, int, str]], checksum: int, mode: int) -> bool:
     """Write one of the allowed files, atomically, telling what differs from the one that is there.
 
     Each piece is (start, length, text): bytes kept of the file that is there, then new ones.
-    `before` and `after` are CRC-32 of both; false, and nothing is written, when they differ.
+    `checksum` is the CRC-32 of the result; when that differs nothing is written and the
+    answer is false: the file has to be sent whole.
     """
     raise NotImplementedError
 

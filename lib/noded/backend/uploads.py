@@ -14,7 +14,8 @@ from ganeti.paths import Paths
 from ganeti.rpc.answers import FileInfo
 from ganeti.utils import files
 from ganeti.utils.file_list import read_list
-from ganeti.utils.pieces import checksum, put_together
+from ganeti.utils.pieces import checksum as digest_of
+from ganeti.utils.pieces import put_together
 
 _SIZE_LIMIT = 256 * 1024 * 1024
 _PERMISSIONS = 0o777
@@ -27,8 +28,6 @@ class Uploads:
     def __init__(self, node: NodeContext) -> None:
         self._node = node
         self._allowed = allowed_files(node.paths)
-        #: which state of a file that was edited has which checksum
-        self._edited: dict[str, tuple[files.Signature, int]] = {}
 
     def upload_file_single(
         self,
@@ -50,20 +49,17 @@ class Uploads:
             os.utime(path, (mtime if atime is None else atime, mtime))
 
     def edit_file_single(
-        self, file_name: str, pieces: Sequence[tuple[int, int, str]], before: int, after: int, mode: int
+        self, file_name: str, pieces: Sequence[tuple[int, int, str]], checksum: int, mode: int
     ) -> bool:
         """Write one of the allowed files by what differs; false if it is not the one the sender takes it for."""
         path = self._allowed_path(file_name, mode)
-        is_known = self._edited.pop(path, None) == (files.signature(path), before)
         try:
             parts = put_together(files.read_file(path, _SIZE_LIMIT), pieces)
         except OSError:
             return False
-        # Summing up a large file takes as long as writing it.
-        if not is_known and checksum(parts) != after:
+        if digest_of(parts) != checksum:
             return False
         self._write(path, parts, mode)
-        self._edited[path] = files.signature(path), after
         return True
 
     def write_ssconf_files(self, values: Mapping[str, str]) -> None:

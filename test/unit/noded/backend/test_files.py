@@ -247,41 +247,21 @@ def test_a_file_is_edited_only_when_it_is_the_one_the_sender_takes_it_for(node: 
     name = node.paths.virtualize(path)
     files.ensure_dir(node.paths.data_dir)
     files.write_file(path, "the old text")
-    pieces, before, after = [(0, 4, "new"), (7, 5, "!")], checksum([b"the old text"]), checksum([b"the new text!"])
+    pieces, result = [(0, 4, "new"), (7, 5, "!")], checksum([b"the new text!"])
 
-    assert uploads.edit_file_single(name, pieces, before, after, 0o640)
+    assert uploads.edit_file_single(name, pieces, result, 0o640)
     assert files.read_text(path) == "the new text!"
     files.write_file(path, "another text")
-    assert not uploads.edit_file_single(name, pieces, before, after, 0o640)
+    assert not uploads.edit_file_single(name, pieces, result, 0o640)
     assert files.read_text(path) == "another text"
     with pytest.raises(errors.ParameterError, match="not one of the files"):
-        uploads.edit_file_single(f"{name}.copy", pieces, before, after, 0o640)
-
-
-@pytest.mark.parametrize("changed", ["file", "sender"])
-def test_a_file_edited_before_is_edited_again_only_if_both_sides_mean_the_same(node: VirtualNode, changed: str) -> None:
-    uploads, path = Uploads(node), node.paths.config_file
-    name = node.paths.virtualize(path)
-    files.ensure_dir(node.paths.data_dir)
-    files.write_file(path, "1")
-    one, two, three = (checksum([text]) for text in (b"1", b"2", b"3"))
-
-    assert uploads.edit_file_single(name, [(0, 0, "2")], one, two, 0o640)
-    if changed == "file":
-        with open(path, "w", encoding="ascii") as file:
-            file.write("x")
-    added = [(0, 1, "3")]
-    assert not uploads.edit_file_single(name, added, two if changed == "file" else one, three, 0o640)
-    assert files.read_text(path) == ("x" if changed == "file" else "2")
-    files.write_file(path, "2")
-    assert uploads.edit_file_single(name, added, two, checksum([b"23"]), 0o640)
-    assert uploads.edit_file_single(name, added, checksum([b"23"]), checksum([b"23"]), 0o640)
+        uploads.edit_file_single(f"{name}.copy", pieces, result, 0o640)
 
 
 def test_a_file_that_is_not_there_cannot_be_edited(node: VirtualNode) -> None:
     name = node.paths.virtualize(node.paths.config_file)
 
-    assert not Uploads(node).edit_file_single(name, [(0, 0, "text")], 0, checksum([b"text"]), 0o640)
+    assert not Uploads(node).edit_file_single(name, [(0, 0, "text")], checksum([b"text"]), 0o640)
 
 
 def test_a_file_is_taken_when_a_list_that_came_before_names_it_and_not_otherwise(node: VirtualNode) -> None:
