@@ -5,6 +5,7 @@ The only place that reads from or writes to the terminal.
 
 from __future__ import annotations
 
+import io
 from typing import TextIO
 
 from ganeti.cli.failures import DeclinedError
@@ -20,6 +21,8 @@ class Console:
     """
 
     def __init__(self, stdin: TextIO, stdout: TextIO, stderr: TextIO) -> None:
+        if isinstance(stdout, io.TextIOWrapper):
+            stdout.reconfigure(errors="backslashreplace")  # as standard error has it: what is no text is shown, too
         self._in = stdin
         self._out = stdout
         self._err = stderr

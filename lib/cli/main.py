@@ -21,6 +21,8 @@ from ganeti.cli.parse import HELP_FLAGS, Parsed, parse
 from ganeti.paths import Paths
 from ganeti.utils.suggest import did_you_mean
 
+#: who wants to move something shall not be led to remove it
+_NEVER_GUESSED = {"remove", "destroy"}
 _SESSION = "ganeti.cli.session:Session"  # by name: --help needs no client
 
 
@@ -48,7 +50,7 @@ def run_program(program: Program, argv: Sequence[str], console: Console, environ
     if command is None:
         console.out(program_help(program))
         if first:
-            names = [c.name for c in program.commands] + list(program.aliases)
+            names = {c.name for c in program.commands}.union(program.aliases) - _NEVER_GUESSED
             console.say(f"{program.name}: unknown command {first}{did_you_mean(first, names)}")
         return ExitCode.FAILURE
     try:

@@ -91,7 +91,8 @@ def start(nodes: Sequence[Paths], report: Report) -> bool:
     """
     masters = [paths for paths in nodes if is_master(paths)]
     calls.warm_up()
-    with contextlib.suppress(OSError):  # a full disk, say: each then makes for itself what it needs
+    # A full disk, say, or a policy that wants longer keys: each then makes for itself what it needs.
+    with contextlib.suppress(OSError, errors.GenericError):
         warm_up_tls()
     with Nursery() as nursery:
         fine = _start_all(nodes, daemons.NODED, report, _prepare_noded, nursery)

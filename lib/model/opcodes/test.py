@@ -21,7 +21,7 @@ from ganeti.model.scalars import (
 )
 from ganeti.schema import param
 
-_NS_PER_SECOND = 1_000_000_000
+_NS_PER_SECOND = 1e9
 
 
 class OpTestDelay(OpCode):
@@ -41,7 +41,8 @@ class OpTestDelay(OpCode):
 
     @classmethod
     def _summary_text(cls, value: object) -> str:
-        return f"{round(value * _NS_PER_SECOND)} ns" if isinstance(value, (int, float)) else str(value)
+        # Formatted, not rounded: of what is too large for a number of nanoseconds it makes a text, too.
+        return f"{value * _NS_PER_SECOND:.0f} ns" if isinstance(value, (int, float)) else str(value)
 
 
 class OpTestAllocator(OpCode):

@@ -52,6 +52,14 @@ def test_unknown_command_is_told_with_the_nearest(tmp_path: pathlib.Path) -> Non
     assert "unknown command strat (did you mean start?)" in ran.err
 
 
+def test_who_wants_to_move_an_instance_is_not_led_to_remove_it(tmp_path: pathlib.Path) -> None:
+    ran = run_on(tmp_path / "node1", "gnt-instance move web1")
+
+    assert ran.code == 1
+    assert "unknown command move" in ran.err
+    assert "remove" not in ran.err
+
+
 COMMANDS = [(name, c.name) for name in PROGRAMS for c in load_program(name).commands]
 
 

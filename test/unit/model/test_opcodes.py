@@ -156,6 +156,8 @@ def test_whole_number_passes_for_a_number():
         (tags.OpTagsGet(kind="cluster"), "TAGS_GET(None)", "TAGS_GET"),
         (query.OpQuery(what="node", fields=("name",)), "QUERY(node)", "QUERY"),
         (test.OpTestDelay(duration=1.5), "TEST_DELAY(1500000000 ns)", "TEST_DELAY"),
+        (test.OpTestDelay(duration=1e-6), "TEST_DELAY(1000 ns)", "TEST_DELAY"),
+        (test.OpTestDelay(duration=1e308), "TEST_DELAY(inf ns)", "TEST_DELAY"),
     ],
 )
 def test_summary_shows_what_and_on_which_object(op, summary, tiny):
