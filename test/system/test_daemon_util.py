@@ -12,6 +12,7 @@ import pytest
 from ganeti.paths import Paths
 from ganeti.utils import files, process
 from ganeti.utils.process import RunResult
+from test.support.polling import until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -188,8 +189,8 @@ def test_logs_are_rotated_by_a_signal(util: Util, node: Paths) -> None:
 
     assert util("rotate-all-logs").exit_code == 0
 
-    assert util("stop", "ganeti-noded").exit_code == 0  # by then the earlier signal was handled
-    assert os.path.exists(rotated)
+    until(lambda: os.path.exists(rotated), "the daemon was told to open its log anew")
+    assert util("stop", "ganeti-noded").exit_code == 0
 
 
 def test_nodes_of_a_virtual_cluster_do_not_touch_each_other(util: Util, node: Paths) -> None:
