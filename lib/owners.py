@@ -139,10 +139,8 @@ class OwnedDisk(files.Disk):
     def __init__(self, owners: Owners) -> None:
         self._owners = owners
 
-    def _write_beside(self, path: str, data: files.Content, mode: int, uid: int, gid: int) -> tuple[int, str, str]:
-        if uid == gid == UNCHANGED:
-            uid, gid = self._owners.of(path)
-        return super()._write_beside(path, data, mode, uid, gid)
+    def _owner_of(self, path: str, uid: int, gid: int) -> tuple[int, int]:
+        return self._owners.of(path) if uid == gid == UNCHANGED else (uid, gid)
 
     def _mkdir(self, path: str, mode: int) -> None:
         super()._mkdir(path, mode)

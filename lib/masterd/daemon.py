@@ -104,7 +104,7 @@ class MasterDaemon:
             queries=self.queries,
             names=HostNames(paths, node.offload),
         )
-        store = JobStore(paths, node.disk, self.distribution, node.offload)
+        store = JobStore(paths, node.disk, clock, self.distribution, node.offload)
         self.queue = JobQueue(
             store,
             clock,

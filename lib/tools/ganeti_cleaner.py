@@ -1,6 +1,7 @@
 """ganeti-cleaner: run by cron once a day, removes what is of no use any more.
 
-    node      expired keys for moves between clusters, files of node groups the watcher sees no more
+    node      expired keys for moves between clusters, files of node groups the watcher sees no more,
+              spare files of daemons that have gone
     master    archived jobs, on the master and where copies of them are
 
 What is removed is written to a log of each run's own; the newest are kept.
@@ -22,6 +23,7 @@ from ganeti import _autoconf, errors
 from ganeti.paths import Paths
 from ganeti.utils import files, process, text, x509
 from ganeti.utils import log as logs
+from ganeti.utils.spares import is_left
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +96,9 @@ def _of_node(paths: Paths, now: float) -> Iterator[str]:
             yield path
     for path in _entries(paths.data_dir):
         if _WATCHER.fullmatch(os.path.basename(path)) and _is_old(path, now):
+            yield path
+    for path in (*_entries(paths.data_dir), *_entries(paths.queue_dir)):
+        if is_left(os.path.basename(path)):
             yield path
     yield from _old_logs(_log_dir(paths, "node"))
 

@@ -2,7 +2,8 @@
 
 A file is replaced whole or not at all: the new content is written beside it, synced,
 and renamed over it; then the directory is synced.  `write_files` does so for many
-files at the price of few (fsyncs in parallel, one sync per directory).
+files at the price of few (fsyncs in parallel, one sync per directory), and can write
+replaced files anew instead of making new ones (`ganeti.utils.spares`).
 
 All system calls go through the underscored methods of `Disk`, so that tests can make
 the n-th one fail.  Module level functions are those of the real disk.
@@ -11,7 +12,6 @@ Errors are OSError, as from the system.
 
 from __future__ import annotations
 
-import _thread
 import collections
 import contextlib
 import errno
@@ -23,9 +23,10 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TextIO, TypeVar
+from typing import NamedTuple, TextIO, TypeVar
 
 from ganeti import errors
+from ganeti.utils.spares import Kind, Spare, Spares, is_left, is_ours_alone
 
 T = TypeVar("T")
 
@@ -43,12 +44,19 @@ _LOCK_POLL_SECONDS = 0.02
 _LARGEST = 2**63 - 1
 #: buffers the system takes in one call
 _PARTS_AT_ONCE = os.sysconf("SC_IOV_MAX")
-#: bytes of a file whose room the system takes a millisecond to free
-_SLOW_TO_FREE = 2**20
-
 
 #: what tells one state of a file from another; None while there is no file
 Signature = tuple[int, ...] | None
+
+
+class _Opened(NamedTuple):
+    """A new content beside the file it is for."""
+
+    fd: int
+    temporary: str
+    path: str
+    kind: Kind
+    status: os.stat_result
 
 
 class Disk:
@@ -61,6 +69,9 @@ class Disk:
 
     def _open_existing(self, path: str) -> int:
         return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+
+    def _open_spare(self, path: str) -> int:
+        return os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
 
     def _write(self, fd: int, parts: Sequence[bytes | memoryview]) -> None:
         left = collections.deque(memoryview(part) for part in parts if part)
@@ -98,6 +109,9 @@ class Disk:
     def _rename(self, source: str, target: str) -> None:
         os.rename(source, target)
 
+    def _link(self, path: str, name: str) -> None:
+        os.link(path, name, follow_symlinks=False)
+
     def _unlink(self, path: str) -> None:
         os.unlink(path)
 
@@ -118,11 +132,23 @@ class Disk:
 
     # --- writing -------------------------------------------------------------------------
 
+    def _owner_of(self, path: str, uid: int, gid: int) -> tuple[int, int]:
+        """Return whose a file is to be; -1: of whoever writes it."""
+        return uid, gid
+
     def write_file(
-        self, path: str, data: Content, *, mode: int = 0o600, uid: int = -1, gid: int = -1, durable: bool = True
+        self,
+        path: str,
+        data: Content,
+        *,
+        mode: int = 0o600,
+        uid: int = -1,
+        gid: int = -1,
+        durable: bool = True,
+        spares: Spares | None = None,
     ) -> None:
         """Replace a file by `data`, whole or not at all; after a crash too if `durable`."""
-        self.write_files([(path, data)], mode=mode, uid=uid, gid=gid, durable=durable)
+        self.write_files([(path, data)], mode=mode, uid=uid, gid=gid, durable=durable, spares=spares)
 
     def write_files(
         self,
@@ -132,51 +158,97 @@ class Disk:
         uid: int = -1,
         gid: int = -1,
         durable: bool = True,
+        spares: Spares | None = None,
     ) -> None:
         """Replace many files by their data, each whole or not at all.
 
         After an error some may be replaced and others not, in the order given; when
-        it returns all are (and stay so after a crash if `durable`).
+        it returns all are (and stay so after a crash if `durable`).  `spares` are written
+        instead of new files, and get those that are replaced durably.
         """
-        opened: list[tuple[int, str, str]] = []
+        opened: list[_Opened] = []
+        kept: list[tuple[Kind, Spare]] = []
         try:
             try:
                 for path, data in files:
-                    opened.append(self._write_beside(path, data, mode, uid, gid))
+                    kind = Kind(mode, *self._owner_of(path, uid, gid))
+                    opened.append(self._write_beside(path, data, kind, spares))
                 if durable:
-                    for fd, _, _ in opened if len(opened) > 1 else ():
-                        self._start_sync(fd)
-                    self._each(self._sync, [fd for fd, _, _ in opened])
+                    for file in opened if len(opened) > 1 else ():
+                        self._start_sync(file.fd)
+                    self._each(self._sync, [file.fd for file in opened])
             finally:
-                for fd, _, _ in opened:
-                    self._close(fd)
-            for _, temporary, path in opened:
-                with _freed_later(path) if os.path.getsize(temporary) > _SLOW_TO_FREE else contextlib.nullcontext():
-                    self._rename(temporary, path)
+                for file in opened:
+                    self._close(file.fd)
+            for file in opened:
+                if spares and durable and len(kept) < spares.room and (spare := self._keep(file, spares)):
+                    kept.append((file.kind, spare))
+                self._rename(file.temporary, file.path)
+            if durable:
+                self._sync_dirs(file.path for file in opened)
         except OSError:
-            for _, temporary, _ in opened:
+            for name in (*(file.temporary for file in opened), *(spare.path for _, spare in kept)):
                 with contextlib.suppress(FileNotFoundError):
-                    self._unlink(temporary)
+                    self._unlink(name)
             raise
-        if durable:
-            self._sync_dirs(path for _, _, path in opened)
+        if spares:  # not before: after a crash the old names could lead to them
+            spares.put(kept)
 
-    def _write_beside(self, path: str, data: Content, mode: int, uid: int, gid: int) -> tuple[int, str, str]:
-        # Readable for the owner alone until it has its owner: a secret must not show meanwhile.
-        birth = mode & 0o600
-        temporary = os.path.join(os.path.dirname(path), TEMPORARY_PREFIX + os.urandom(8).hex())
-        fd = self._create(temporary, birth)
+    def _write_beside(self, path: str, data: Content, kind: Kind, spares: Spares | None) -> _Opened:
+        directory, parts = os.path.dirname(path), _parts_of(data)
+        fd, temporary = self._take_spare(directory, kind, spares) or self._create_beside(directory, kind)
         try:
-            if uid != -1 or gid != -1:
-                self._set_owner(fd, uid, gid)
-            if mode != birth:
-                self._set_mode(fd, mode)
-            self._write(fd, _parts_of(data))
+            self._write(fd, parts)
+            status = os.fstat(fd)
+            if status.st_size > (size := sum(map(len, parts))):  # a spare that was larger
+                self._set_size(fd, size, False)
         except OSError:
             self._close(fd)
             self._unlink(temporary)
             raise
-        return fd, temporary, path
+        return _Opened(fd, temporary, path, kind, status)
+
+    def _create_beside(self, directory: str, kind: Kind) -> tuple[int, str]:
+        # Readable for the owner alone until it has its owner: a secret must not show meanwhile.
+        birth = kind.mode & 0o600
+        temporary = os.path.join(directory, TEMPORARY_PREFIX + os.urandom(8).hex())
+        fd = self._create(temporary, birth)
+        try:
+            if (kind.uid, kind.gid) != (-1, -1):
+                self._set_owner(fd, kind.uid, kind.gid)
+            if kind.mode != birth:
+                self._set_mode(fd, kind.mode)
+        except OSError:
+            self._close(fd)
+            self._unlink(temporary)
+            raise
+        return fd, temporary
+
+    def _take_spare(self, directory: str, kind: Kind, spares: Spares | None) -> tuple[int, str] | None:
+        """Open a spare file to be written; one that is not ours alone any more is let go of."""
+        spare = spares.take(kind) if spares and spares.directory == directory else None
+        if not spare:
+            return None
+        with contextlib.suppress(OSError):
+            fd = self._open_spare(spare.path)
+            if is_ours_alone(fd, spare):
+                return fd, spare.path
+            self._close(fd)
+        with contextlib.suppress(OSError):
+            self._unlink(spare.path)
+        return None
+
+    def _keep(self, file: _Opened, spares: Spares) -> Spare | None:
+        """Give the file that is about to be replaced a second name, if it may be written anew later."""
+        name = spares.new_name()
+        try:
+            old = os.lstat(file.path)
+            if os.path.dirname(file.path) != spares.directory or not spares.takes(old, file.status):
+                return None
+            self._link(file.path, name)
+        except OSError:  # there is none; or a file system without links
+            return None
+        return Spare(name, old.st_ino)
 
     def _sync_dirs(self, paths: Iterable[str]) -> None:
         self._each(self._sync_dir, sorted({os.path.dirname(path) or "." for path in paths}))
@@ -249,18 +321,17 @@ class Disk:
             self._close(fd)
 
     def remove_leftovers(self, directory: str, before: float) -> list[str]:
-        """Remove what interrupted writes left in a directory before a time (epoch seconds).
+        """Remove what interrupted writes left in a directory before a time (epoch seconds), and old spares.
 
-        Returns the paths removed.
+        Those are spares of processes that have gone.  Returns the paths removed.
         """
         removed = []
         for name in os.listdir(directory):
             path = os.path.join(directory, name)
-            if name.startswith(TEMPORARY_PREFIX):
-                with contextlib.suppress(FileNotFoundError):
-                    if os.lstat(path).st_mtime < before:
-                        self._unlink(path)
-                        removed.append(path)
+            with contextlib.suppress(FileNotFoundError):
+                if is_left(name) or (name.startswith(TEMPORARY_PREFIX) and os.lstat(path).st_mtime < before):
+                    self._unlink(path)
+                    removed.append(path)
         return removed
 
 
@@ -334,23 +405,6 @@ ensure_dir = _disk.ensure_dir
 create_file = _disk.create_file
 resize_file = _disk.resize_file
 remove_leftovers = _disk.remove_leftovers
-
-
-@contextlib.contextmanager
-def _freed_later(path: str) -> Iterator[None]:
-    """Have the room of a file that is replaced freed behind: the system does it in the call that lets go of it last."""
-    try:
-        held = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except OSError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        try:
-            _thread.start_new_thread(os.close, (held,))
-        except RuntimeError:  # no room for a thread
-            os.close(held)
 
 
 def read_file(path: str, limit: int = READ_LIMIT) -> bytes:

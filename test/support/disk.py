@@ -111,6 +111,12 @@ class FaultyDisk(Disk):
         self._open[fd] = path
         return fd
 
+    def _open_spare(self, path: str) -> int:
+        self._step("open", path)
+        fd = super()._open_spare(path)
+        self._open[fd] = path
+        return fd
+
     def _write(self, fd: int, parts: Sequence[bytes | memoryview]) -> None:
         path = self._open.get(fd, "")
         self._unsynced[os.fstat(fd).st_ino] = path
@@ -146,6 +152,7 @@ class FaultyDisk(Disk):
     def _rename(self, source: str, target: str) -> None:
         self._step("rename", target)
         before = _keep(target)
+        other_name = _other_name(target)
         inode = os.stat(source).st_ino
         super()._rename(source, target)
         if inode in self._unsynced:
@@ -154,11 +161,17 @@ class FaultyDisk(Disk):
         def undo() -> None:
             if os.path.lexists(target):
                 os.rename(target, source)
-            _restore(target, before)
+            # By another name what was replaced may have been written to since.
+            _restore(target, _keep(other_name) if other_name else before)
 
         for directory in {os.path.dirname(source), os.path.dirname(target)}:
             self._changes.append(_Change(directory, undo))
             undo = _nothing
+
+    def _link(self, path: str, name: str) -> None:
+        self._step("link", name)
+        super()._link(path, name)
+        self._changes.append(_Change(os.path.dirname(name), lambda: _remove(name)))
 
     def _unlink(self, path: str) -> None:
         self._step("unlink", path)
@@ -201,6 +214,14 @@ def _nothing() -> None:
 def _remove(path: str) -> None:
     if os.path.lexists(path):
         os.unlink(path)
+
+
+def _other_name(path: str) -> str:
+    """Return another name of a file in its directory, "" if it has none."""
+    if not os.path.lexists(path) or os.lstat(path).st_nlink == 1:
+        return ""
+    entries = [entry for entry in os.scandir(os.path.dirname(path)) if entry.inode() == os.lstat(path).st_ino]
+    return next((entry.path for entry in entries if entry.path != path), "")
 
 
 def _keep(path: str) -> tuple[bytes, int] | None:

@@ -78,6 +78,7 @@ class Bench:
         root = os.path.join(str(directory), "node1.example.com")
         self.paths = Paths(root, "node1.example.com")
         self.disk = disk or QuickDisk()
+        self.clock = VirtualClock()
         self.limits = limits or Limits()
         self.candidate = Candidate()
         #: ids of jobs whose opcodes were executed, once per opcode
@@ -88,8 +89,8 @@ class Bench:
 
     def make(self) -> JobQueue:
         """Make a queue on the directory: what a new master daemon does."""
-        store = JobStore(self.paths, self.disk, self.candidate, directly)
-        self.queue = JobQueue(store, VirtualClock(), values_of, limits=self.limits, watch=self.watch)
+        store = JobStore(self.paths, self.disk, self.clock, self.candidate, directly)
+        self.queue = JobQueue(store, self.clock, values_of, limits=self.limits, watch=self.watch)
         return self.queue
 
     async def start(self, body: Body = succeed) -> JobQueue:

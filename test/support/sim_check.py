@@ -11,6 +11,7 @@ from ganeti.masterd.config.verify import verify
 from ganeti.model.enums import AdminState
 from ganeti.model.scalars import InstanceName, NodeName
 from ganeti.utils import files
+from ganeti.utils.spares import SPARE_PREFIX
 from test.support.sim import Master, SimCluster
 from test.support.sim_node import SimNode
 
@@ -120,7 +121,7 @@ def _queue(node: SimNode) -> dict[str, bytes]:
     for directory, _, names in os.walk(node.paths.queue_dir):
         for name in names:
             path = os.path.join(directory, name)
-            if name not in _NOT_REPLICATED:
+            if name not in _NOT_REPLICATED and not name.startswith(SPARE_PREFIX):
                 found[os.path.relpath(path, node.paths.queue_dir)] = files.read_file(path)
     return found
 

@@ -20,9 +20,11 @@ from ganeti.rpc.curl_engine import CurlEngine
 from ganeti.rpc.result import Phase
 from ganeti.rpc.transport import WAIT_FUNCTION, Call, Endpoint, Loss, Request, Response, Times, start_request
 from ganeti.utils import process
+from ganeti.utils.spares import SPARE_PREFIX
 from test.support import node_calls as p
 from test.support.node_daemon import DaemonProcess, children_of, credentials, make_node
 from test.support.polling import eventually
+from test.support.processes import gone_process
 
 NODE = NodeName("node1.example.com")
 QUICK = Times(connect=2, first=0.5, again=1, grace=2, patience=0.5, pause=0.05)
@@ -325,14 +327,15 @@ def test_daemon_clears_what_interrupted_writes_left(tmp_path: pathlib.Path) -> N
     paths = make_node(str(tmp_path))
     os.makedirs(paths.queue_dir)
     places = [os.path.join(paths.data_dir, ".new-1"), os.path.join(paths.queue_dir, ".new-2")]
+    spare = os.path.join(paths.queue_dir, f"{SPARE_PREFIX}{gone_process()}-1")
     fresh = os.path.join(paths.queue_dir, ".new-3")  # the master daemon may be writing it
-    for path in (*places, fresh):
+    for path in (*places, spare, fresh):
         pathlib.Path(path).touch()
     for path in places:
         os.utime(path, (1, 1))
 
     with DaemonProcess(paths):
-        assert [path for path in (*places, fresh) if os.path.exists(path)] == [fresh]
+        assert [path for path in (*places, spare, fresh) if os.path.exists(path)] == [fresh]
 
 
 def test_end_of_the_daemon_answers_calls_and_leaves_no_process(daemon: DaemonProcess, tmp_path: pathlib.Path) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import random
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Protocol
@@ -33,6 +34,7 @@ from ganeti.paths import Paths
 from ganeti.utils import files
 from ganeti.utils.files import Disk
 from ganeti.utils.pieces import Text
+from ganeti.utils.spares import CONFIG_SPARES, LARGEST_CONFIG, Spares
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +85,7 @@ class ConfigStore:
         self._path = path
         self._clock = clock
         self._disk = disk or Disk()
+        self._spares = Spares(clock, os.path.dirname(path), CONFIG_SPARES, LARGEST_CONFIG)
         self._run_blocking = run_blocking
         self._distributor: Distributor | None = None
         self._watch: Watch = lambda before, after, touched: None
@@ -280,7 +283,7 @@ class ConfigStore:
             self._watch(before, config, touched)
 
     def _writing(self, text: Text) -> Callable[[], None]:
-        return lambda: self._disk.write_file(self._path, text.parts, mode=CONFIG_MODE)
+        return lambda: self._disk.write_file(self._path, text.parts, mode=CONFIG_MODE, spares=self._spares)
 
     def _fall_back(self, waiting: Sequence[asyncio.Future[Config]], err: Exception) -> None:
         """Undo every change that is not durable: later ones were made on top of the one that failed."""

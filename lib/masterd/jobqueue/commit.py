@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from ganeti.utils import files
+from ganeti.utils.spares import Spares
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +76,9 @@ class _Waiting(NamedTuple):
 class Committer:
     """Makes changes durable here and on the master candidates."""
 
-    def __init__(self, disk: files.Disk, replicator: Replicator, offload: Offload) -> None:
+    def __init__(self, disk: files.Disk, spares: Spares, replicator: Replicator, offload: Offload) -> None:
         self._disk = disk
+        self._spares = spares
         self._replicator = replicator
         self._offload = offload
         self._writing = _Stage(self._write_batch)
@@ -161,7 +163,7 @@ class Committer:
 
     def _apply(self, written: Mapping[str, bytes], renamed: Sequence[tuple[str, str]]) -> None:
         if written:
-            self._disk.write_files(written.items(), FILE_MODE)
+            self._disk.write_files(written.items(), FILE_MODE, spares=self._spares)
         if renamed:
             self._disk.rename_files(renamed, mode=DIR_MODE)
 

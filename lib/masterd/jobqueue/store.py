@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ganeti import errors
+from ganeti.clock import Clock
 from ganeti.masterd.jobqueue import job as jobs
 from ganeti.masterd.jobqueue.commit import DIR_MODE, FILE_MODE, Change, Committer, Offload, Replicator
 from ganeti.masterd.jobqueue.job import Job
@@ -23,6 +24,7 @@ from ganeti.model.scalars import JobId
 from ganeti.paths import Paths
 from ganeti.schema import replace
 from ganeti.utils import files
+from ganeti.utils.spares import QUEUE_SPARES, Spares
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +53,12 @@ class Loaded(NamedTuple):
 class JobStore:
     """The queue directory of the master, and through `replicator` those of the candidates."""
 
-    def __init__(self, paths: Paths, disk: files.Disk, replicator: Replicator, offload: Offload) -> None:
+    def __init__(self, paths: Paths, disk: files.Disk, clock: Clock, replicator: Replicator, offload: Offload) -> None:
         self._paths = paths
         self._disk = disk
         self._replicator = replicator
         self._offload = offload
-        self._committer = Committer(disk, replicator, offload)
+        self._committer = Committer(disk, Spares(clock, paths.queue_dir, QUEUE_SPARES), replicator, offload)
 
     # --- reading -------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from ganeti.rpc.answers import QueueCopy
 from ganeti.utils import files
 from ganeti.utils.digest import short_digest
 from ganeti.utils.numbers import Run, runs_of
+from ganeti.utils.spares import QUEUE_SPARES, SPARE_PREFIX, Spares
 
 _FILE_MODE = 0o640
 _DIR_MODE = 0o750
@@ -30,6 +31,7 @@ class JobQueueReplica:
 
     def __init__(self, node: NodeContext) -> None:
         self._node = node
+        self._spares = Spares(node.clock, node.paths.queue_dir, QUEUE_SPARES)
 
     def jobqueue_update(self, files: Sequence[tuple[str, str]]) -> None:
         """Write files of the queue, each whole; all are durable when it returns."""
@@ -37,7 +39,7 @@ class JobQueueReplica:
         disk = self._node.disk
         for directory in sorted({os.path.dirname(path) for path, _ in pairs}):
             disk.ensure_dir(directory, _DIR_MODE)
-        disk.write_files(pairs, _FILE_MODE)
+        disk.write_files(pairs, _FILE_MODE, spares=self._spares)
 
     def jobqueue_rename(self, rename: Sequence[tuple[str, str]]) -> None:
         """Rename job files; a pair that was renamed by an earlier call is left alone."""
@@ -96,11 +98,11 @@ class JobQueueReplica:
         )
 
     def jobqueue_purge(self) -> None:
-        """Remove all job files and archived jobs; serial and drain flag stay."""
+        """Remove all job files, what they were before and archived jobs; serial and drain flag stay."""
         paths = self._node.paths
         for directory in (paths.queue_dir, *_subdirectories(paths.archive_dir)):
             for name in _names(directory):
-                if _JOB.fullmatch(name):
+                if _JOB.fullmatch(name) or name.startswith(SPARE_PREFIX):
                     files.remove_file(os.path.join(directory, name), missing_ok=True, durable=False)
 
     def jobqueue_set_drain_flag(self, flag: bool) -> None:

@@ -16,6 +16,7 @@ from ganeti.utils import files
 from ganeti.utils.file_list import read_list
 from ganeti.utils.pieces import checksum as digest_of
 from ganeti.utils.pieces import put_together
+from ganeti.utils.spares import CONFIG_SPARES, LARGEST_CONFIG, Spares
 
 _SIZE_LIMIT = 256 * 1024 * 1024
 _PERMISSIONS = 0o777
@@ -28,6 +29,7 @@ class Uploads:
     def __init__(self, node: NodeContext) -> None:
         self._node = node
         self._allowed = allowed_files(node.paths)
+        self._spares = Spares(node.clock, node.paths.data_dir, CONFIG_SPARES, LARGEST_CONFIG)
 
     def upload_file_single(
         self,
@@ -59,7 +61,7 @@ class Uploads:
             return False
         if digest_of(parts) != checksum:
             return False
-        self._write(path, parts, mode)
+        self._write(path, parts, mode, spares=self._spares)
         return True
 
     def write_ssconf_files(self, values: Mapping[str, str]) -> None:
@@ -77,10 +79,19 @@ class Uploads:
             raise errors.ParameterError(f"cannot upload {file_name}: mode {mode:o} is more than permissions")
         return path
 
-    def _write(self, path: str, data: files.Content, mode: int, uid: int = -1, gid: int = -1) -> None:
+    def _write(
+        self,
+        path: str,
+        data: files.Content,
+        mode: int,
+        uid: int = -1,
+        gid: int = -1,
+        *,
+        spares: Spares | None = None,
+    ) -> None:
         try:
             files.ensure_dir(os.path.dirname(path), 0o755)
-            self._node.disk.write_file(path, data, mode=mode, uid=uid, gid=gid)
+            self._node.disk.write_file(path, data, mode=mode, uid=uid, gid=gid, spares=spares)
         except OSError as err:
             raise errors.EnvironmentFailure(f"cannot upload {path}: {err.strerror}") from err
 

@@ -146,7 +146,7 @@ def test_who_gives_up_waiting_is_forgotten():
 
 
 def watched_queue(bench: Bench, events: Events) -> JobQueue:
-    store = JobStore(bench.paths, bench.disk, bench.candidate, directly)
+    store = JobStore(bench.paths, bench.disk, bench.clock, bench.candidate, directly)
     bench.queue = JobQueue(store, VirtualClock(), values_of, watch=events.job_changed)
     return bench.queue
 

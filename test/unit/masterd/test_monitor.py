@@ -44,7 +44,7 @@ def make_monitor(tmp_path, bench: Bench) -> Monitor:
     clock = VirtualClock()
     store = make_store(tmp_path / "config.data", make_config())
     monitor = Monitor(clock, store, LockManager(clock), NodeRpc(Nobody(), clock, "uuid"))
-    jobs = JobStore(bench.paths, bench.disk, bench.candidate, directly)
+    jobs = JobStore(bench.paths, bench.disk, bench.clock, bench.candidate, directly)
     bench.queue = JobQueue(jobs, clock, values_of, watch=monitor.job_changed)
     monitor.connect(bench.queue)
     return monitor

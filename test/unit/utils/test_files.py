@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from ganeti import errors
 from ganeti.utils import files
 from test.support.disk import CRASH, DEATHS, IO_ERROR, NO_SPACE, POWER_CUT, Crash, FaultyDisk, sweep
-from test.support.polling import until
 
 FAILURES = [NO_SPACE, IO_ERROR]
 
@@ -73,24 +72,6 @@ def test_content_is_never_readable_by_others_before_the_file_has_its_owner(base:
     Watching().write_file(f"{base}/file", b"x", mode=0o644, uid=os.getuid(), gid=os.getgid())
 
     assert seen == [("owner", 0o600), ("mode", 0o600), ("write", 0o644)]
-
-
-def test_what_a_large_file_held_is_let_go_of_once_it_is_replaced(base: str) -> None:
-    path = os.path.join(base, "file")
-    for letter in (b"a", b"b", b"c"):
-        files.write_file(path, letter * (files._SLOW_TO_FREE + 1))
-
-    assert files.read_file(path) == b"c" * (files._SLOW_TO_FREE + 1)
-    until(lambda: not _held(base), "files that were replaced are let go of")
-
-
-def _held(directory: str) -> list[str]:
-    """Return the open files of this process in a directory."""
-    links = []
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            links.append(os.readlink(f"/proc/self/fd/{name}"))
-    return [link for link in links if link.startswith(directory)]
 
 
 def test_replacing_keeps_readers_of_the_old_content_undisturbed(base: str) -> None:

@@ -15,7 +15,7 @@ def test_job_that_ends_while_its_log_is_about_to_be_written_does_not_stop_the_wr
     bench = Bench(tmp_path)
 
     async def scene():
-        store = JobStore(bench.paths, bench.disk, bench.candidate, directly)
+        store = JobStore(bench.paths, bench.disk, bench.clock, bench.candidate, directly)
         await store.load()
         records = Records(store, VirtualClock())
         talking = [

@@ -14,6 +14,7 @@ from ganeti.noded.backend.watcher import WatcherPause
 from ganeti.paths import Paths
 from ganeti.utils import files
 from ganeti.utils.pieces import checksum
+from ganeti.utils.spares import SPARE_PREFIX
 from test.support.node import VirtualNode, make_node
 
 
@@ -52,6 +53,21 @@ def test_archived_job_is_renamed_into_its_directory_once_and_again(node: Virtual
 
     assert files.read_text(f"{node.paths.archive_dir}/2/job-20001") == "{}"
     assert not os.path.exists(node.paths.job_file(20001))
+
+
+def test_job_files_of_a_replica_are_written_anew_while_nobody_reads_them(node: VirtualNode) -> None:
+    queue, inodes = JobQueueReplica(node), set()
+    for number in range(10):
+        queue.jobqueue_update([(job(node, 1), f"{number}")])
+        node.manual_clock.now += 1.0
+        inodes.add(os.stat(node.paths.job_file(1)).st_ino)
+    assert len(inodes) == 2
+
+    with open(node.paths.job_file(1), encoding="ascii") as reader:
+        for _ in range(5):
+            queue.jobqueue_update([(job(node, 1), "later")])
+            node.manual_clock.now += 1.0
+        assert reader.read() == "9"
 
 
 def test_archive_directory_is_made_for_a_replica_that_catches_up(node: VirtualNode) -> None:
@@ -118,7 +134,9 @@ def test_job_keeps_its_number(node: VirtualNode) -> None:
 
 def test_purge_removes_jobs_and_keeps_what_is_none(node: VirtualNode) -> None:
     queue = JobQueueReplica(node)
-    queue.jobqueue_update([(job(node, 1), "{}"), (archived(node, 2), "{}")])
+    for _ in range(2):
+        queue.jobqueue_update([(job(node, 1), "{}"), (archived(node, 2), "{}")])
+    assert any(name.startswith(SPARE_PREFIX) for name in os.listdir(node.paths.queue_dir))
     files.write_file(node.paths.queue_serial, "2\n")
     files.write_file(node.paths.queue_lock, "")
 
