@@ -8,6 +8,7 @@ from ganeti.bootstrap import daemons
 from ganeti.bootstrap.init import half_changed_key_files, key_files, queue_files, ssconf_files
 from ganeti.paths import Paths
 from ganeti.utils import files
+from ganeti.utils.spares import spares_in
 
 
 def finish_destroy(paths: Paths) -> None:
@@ -18,7 +19,8 @@ def finish_destroy(paths: Paths) -> None:
     for daemon in (daemons.RAPI, daemons.CONFD, daemons.MASTERD, daemons.NODED):
         daemons.stop(paths, daemon)
     keys = [*key_files(paths), *half_changed_key_files(paths)]
-    for path in [*keys, paths.config_file, *ssconf_files(paths), *queue_files(paths), *_watcher_files(paths)]:
+    config = [paths.config_file, *spares_in(paths.data_dir)]
+    for path in [*keys, *config, *ssconf_files(paths), *queue_files(paths), *_watcher_files(paths)]:
         files.remove_file(path, missing_ok=True)
 
 

@@ -28,6 +28,7 @@ from ganeti.rpc.transport import DEFAULT_PORT
 from ganeti.schema import fields_of, replace
 from ganeti.schema_types import type_of
 from ganeti.utils import files, neighbours, net, x509
+from ganeti.utils.spares import spares_in
 
 #: templates whose drivers exist
 SUPPORTED_TEMPLATES = frozenset({DiskTemplate.DISKLESS, DiskTemplate.FILE, DiskTemplate.SHAREDFILE})
@@ -310,7 +311,8 @@ def _remove_traces(paths: Paths) -> None:
     for daemon in (daemons.RAPI, daemons.CONFD, daemons.MASTERD, daemons.NODED):
         daemons.stop_quietly(paths, daemon)
     users = [paths.rapi_users] if _has_no_users(paths) else []
-    for path in [*key_files(paths), *users, paths.config_file, *ssconf_files(paths), *queue_files(paths)]:
+    config = [paths.config_file, *spares_in(paths.data_dir)]
+    for path in [*key_files(paths), *users, *config, *ssconf_files(paths), *queue_files(paths)]:
         with contextlib.suppress(OSError):  # the error that led here is the one to be told
             files.remove_file(path, missing_ok=True)
 
@@ -331,9 +333,10 @@ def ssconf_files(paths: Paths) -> list[str]:
 
 
 def queue_files(paths: Paths) -> list[str]:
-    """Return the files of the job queue there are, without those of archived jobs."""
+    """Return the files of the job queue there are, spare ones too, without those of archived jobs."""
     if not os.path.isdir(paths.queue_dir):
         return []
     jobs = [name for name in os.listdir(paths.queue_dir) if name.startswith("job-")]
     own = [paths.queue_serial, paths.queue_version, paths.queue_drain]
-    return [*(os.path.join(paths.queue_dir, name) for name in sorted(jobs)), *filter(os.path.exists, own)]
+    found = [*(os.path.join(paths.queue_dir, name) for name in sorted(jobs)), *spares_in(paths.queue_dir)]
+    return [*found, *filter(os.path.exists, own)]

@@ -19,14 +19,14 @@ import fcntl
 import itertools
 import os
 import stat
-import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TextIO, TypeVar
 
 from ganeti import errors
-from ganeti.utils.spares import Kind, Spare, Spares, is_left, is_ours_alone
+from ganeti.utils.parallel import in_parallel
+from ganeti.utils.spares import Spare, Spares, is_left, is_same
 
 T = TypeVar("T")
 
@@ -36,10 +36,9 @@ Content = bytes | str | Sequence[bytes | memoryview]
 TEMPORARY_PREFIX = ".new-"
 READ_LIMIT = 256 * 1024 * 1024
 
-#: more threads get in each other's way
-_PARALLEL_SYNCS = 4
 _ZEROS = bytes(1024 * 1024)
 _LOCK_POLL_SECONDS = 0.02
+_OPEN_TRIES = 20
 #: bytes of a file, by the type of its size (off_t)
 _LARGEST = 2**63 - 1
 #: buffers the system takes in one call
@@ -55,8 +54,9 @@ class _Opened(NamedTuple):
     fd: int
     temporary: str
     path: str
-    kind: Kind
     status: os.stat_result
+    #: of what it replaces, where that may become a spare
+    old: os.stat_result | None
 
 
 class Disk:
@@ -128,7 +128,7 @@ class Disk:
 
     def _each(self, act: Callable[[T], None], items: Sequence[T]) -> None:
         """Do `act` for all items, in parallel threads when there are many."""
-        _in_parallel(act, items)
+        in_parallel(act, items)
 
     # --- writing -------------------------------------------------------------------------
 
@@ -163,16 +163,15 @@ class Disk:
         """Replace many files by their data, each whole or not at all.
 
         After an error some may be replaced and others not, in the order given; when
-        it returns all are (and stay so after a crash if `durable`).  `spares` are written
-        instead of new files, and get those that are replaced durably.
+        it returns all are (and stay so after a crash if `durable`).  Where a file is replaced
+        one of the `spares` is written, and what is replaced durably becomes one.
         """
         opened: list[_Opened] = []
-        kept: list[tuple[Kind, Spare]] = []
+        kept: list[Spare] = []
         try:
             try:
                 for path, data in files:
-                    kind = Kind(mode, *self._owner_of(path, uid, gid))
-                    opened.append(self._write_beside(path, data, kind, spares))
+                    opened.append(self._write_beside(path, data, mode, *self._owner_of(path, uid, gid), spares))
                 if durable:
                     for file in opened if len(opened) > 1 else ():
                         self._start_sync(file.fd)
@@ -182,21 +181,24 @@ class Disk:
                     self._close(file.fd)
             for file in opened:
                 if spares and durable and len(kept) < spares.room and (spare := self._keep(file, spares)):
-                    kept.append((file.kind, spare))
+                    kept.append(spare)
                 self._rename(file.temporary, file.path)
             if durable:
                 self._sync_dirs(file.path for file in opened)
         except OSError:
-            for name in (*(file.temporary for file in opened), *(spare.path for _, spare in kept)):
+            for name in (*(file.temporary for file in opened), *(spare.path for spare in kept)):
                 with contextlib.suppress(FileNotFoundError):
                     self._unlink(name)
             raise
         if spares:  # not before: after a crash the old names could lead to them
-            spares.put(kept)
+            for spare in kept:
+                self._give_spare(spare, spares)
 
-    def _write_beside(self, path: str, data: Content, kind: Kind, spares: Spares | None) -> _Opened:
+    def _write_beside(self, path: str, data: Content, mode: int, uid: int, gid: int, spares: Spares | None) -> _Opened:
         directory, parts = os.path.dirname(path), _parts_of(data)
-        fd, temporary = self._take_spare(directory, kind, spares) or self._create_beside(directory, kind)
+        old = _status_of(path) if spares and spares.serve(directory, mode) else None
+        taken = self._take_spare(uid, gid, spares) if spares and old else None
+        fd, temporary = taken or self._create_beside(directory, mode, uid, gid)
         try:
             self._write(fd, parts)
             status = os.fstat(fd)
@@ -206,49 +208,72 @@ class Disk:
             self._close(fd)
             self._unlink(temporary)
             raise
-        return _Opened(fd, temporary, path, kind, status)
+        return _Opened(fd, temporary, path, status, old)
 
-    def _create_beside(self, directory: str, kind: Kind) -> tuple[int, str]:
+    def _create_beside(self, directory: str, mode: int, uid: int, gid: int) -> tuple[int, str]:
         # Readable for the owner alone until it has its owner: a secret must not show meanwhile.
-        birth = kind.mode & 0o600
-        temporary = os.path.join(directory, TEMPORARY_PREFIX + os.urandom(8).hex())
+        birth = mode & 0o600
+        temporary = _temporary_name(directory)
         fd = self._create(temporary, birth)
         try:
-            if (kind.uid, kind.gid) != (-1, -1):
-                self._set_owner(fd, kind.uid, kind.gid)
-            if kind.mode != birth:
-                self._set_mode(fd, kind.mode)
+            if uid != -1 or gid != -1:
+                self._set_owner(fd, uid, gid)
+            if mode != birth:
+                self._set_mode(fd, mode)
         except OSError:
             self._close(fd)
             self._unlink(temporary)
             raise
         return fd, temporary
 
-    def _take_spare(self, directory: str, kind: Kind, spares: Spares | None) -> tuple[int, str] | None:
-        """Open a spare file to be written; one that is not ours alone any more is let go of."""
-        spare = spares.take(kind) if spares and spares.directory == directory else None
-        if not spare:
-            return None
-        with contextlib.suppress(OSError):
-            fd = self._open_spare(spare.path)
-            if is_ours_alone(fd, spare):
-                return fd, spare.path
-            self._close(fd)
-        with contextlib.suppress(OSError):
-            self._unlink(spare.path)
-        return None
+    # --- spares --------------------------------------------------------------------------
 
     def _keep(self, file: _Opened, spares: Spares) -> Spare | None:
         """Give the file that is about to be replaced a second name, if it may be written anew later."""
-        name = spares.new_name()
-        try:
-            old = os.lstat(file.path)
-            if os.path.dirname(file.path) != spares.directory or not spares.takes(old, file.status):
-                return None
-            self._link(file.path, name)
-        except OSError:  # there is none; or a file system without links
+        if not file.old or not spares.take_in(file.old, file.status):
             return None
-        return Spare(name, old.st_ino)
+        spare = Spare(spares.new_name(), file.old)
+        try:
+            self._link(file.path, spare.path)
+        except OSError:
+            return None
+        return spare
+
+    def _give_spare(self, spare: Spare, spares: Spares) -> None:
+        """Take in what was replaced, or let go of it when somebody reads it."""
+        with contextlib.suppress(OSError), self._opened_spare(spare.path) as fd:
+            if is_same(fd, spare, -1, -1) and spares.is_unread(fd):
+                size = spare.status.st_size  # it may have held secrets
+                self._write(fd, [_ZEROS] * (size // len(_ZEROS)) + [_ZEROS[: size % len(_ZEROS)]])
+                spares.put(spare)
+                return
+        with contextlib.suppress(OSError):
+            self._unlink(spare.path)
+
+    def _take_spare(self, uid: int, gid: int, spares: Spares) -> tuple[int, str] | None:
+        """Open a spare to be written; one that is not what it was is let go of."""
+        spare = spares.take()
+        if not spare:
+            return None
+        temporary = _temporary_name(spares.directory)
+        with contextlib.suppress(OSError):
+            self._rename(spare.path, temporary)  # whoever clears spares away does not see it any more
+            fd = self._open_spare(temporary)
+            if is_same(fd, spare, uid, gid):
+                return fd, temporary
+            self._close(fd)
+        for path in (temporary, spare.path):
+            with contextlib.suppress(OSError):
+                self._unlink(path)
+        return None
+
+    @contextlib.contextmanager
+    def _opened_spare(self, path: str) -> Iterator[int]:
+        fd = self._open_spare(path)
+        try:
+            yield fd
+        finally:
+            self._close(fd)
 
     def _sync_dirs(self, paths: Iterable[str]) -> None:
         self._each(self._sync_dir, sorted({os.path.dirname(path) or "." for path in paths}))
@@ -335,40 +360,21 @@ class Disk:
         return removed
 
 
+def _status_of(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _temporary_name(directory: str) -> str:
+    return os.path.join(directory, TEMPORARY_PREFIX + os.urandom(8).hex())
+
+
 def _parts_of(data: Content) -> Sequence[bytes | memoryview]:
     if isinstance(data, str):
         return (data.encode(),)
     return (data,) if isinstance(data, bytes) else data
-
-
-def _in_parallel(act: Callable[[T], None], items: Sequence[T]) -> None:
-    if len(items) < 2:
-        for item in items:
-            act(item)
-        return
-    failures: list[OSError] = []
-    pending = iter(list(items))
-    lock = threading.Lock()
-
-    def work() -> None:
-        while not failures:
-            with lock:
-                item = next(pending, None)
-            if item is None:
-                return
-            try:
-                act(item)
-            except OSError as err:
-                failures.append(err)
-
-    threads = [threading.Thread(target=work) for _ in range(min(len(items), _PARALLEL_SYNCS) - 1)]
-    for thread in threads:
-        thread.start()
-    work()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
 
 
 def write_zeros(path: str, start: int, end: int) -> None:
@@ -407,15 +413,36 @@ resize_file = _disk.resize_file
 remove_leftovers = _disk.remove_leftovers
 
 
+def _open_what_has_the_name(path: str) -> tuple[int, os.stat_result]:
+    """Open a file, not one that was replaced meanwhile and may be written anew (`ganeti.utils.spares`)."""
+    for tries in itertools.count(1):
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except BlockingIOError:  # just being looked at whether anybody reads it
+            if tries == _OPEN_TRIES:
+                raise
+            time.sleep(_LOCK_POLL_SECONDS)
+            continue
+        try:
+            status = os.fstat(fd)
+            # Files of /proc need not be the same one twice.
+            if tries == _OPEN_TRIES or os.path.samestat(status, os.stat(path)):
+                return fd, status
+        except OSError:
+            os.close(fd)
+            raise
+        os.close(fd)
+    raise AssertionError  # not reached: counting has no end
+
+
 def read_file(path: str, limit: int = READ_LIMIT) -> bytes:
     """Return what a file holds.
 
     Raises OSError(EFBIG) when that is more than `limit` bytes, and EINVAL for what
     is no plain file (a FIFO would block).
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    fd, status = _open_what_has_the_name(path)
     try:
-        status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a plain file", path)
         parts: list[bytes] = []

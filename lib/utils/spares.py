@@ -3,24 +3,28 @@
 To make a file, a file system without a journal looks at every one that was removed in the last
 minutes (ext4: their places are not given away before the disk knows that they are free).  Where
 files of jobs are replaced hundreds of times a second that took half of all processor time.  A file
-that is written anew is neither made nor removed, and has its room on the disk already.
+that is written anew is neither made nor removed, and needs no more room: what is there can be
+replaced on a full disk too.
 
-    about to be replaced    gets a second name, .spare-PID-...
-    replaced durably        is a spare
-    oldest spare            is written when it was replaced some time ago and is ours alone
+    about to be replaced    gets a second name, .spare-PID-BORN-NUMBER
+    replaced durably        is a spare, if nobody reads it any more; what it held is erased
+    taken, oldest first     is renamed to be written, if it is still the file it was
 
-Ours alone: it has no other name and nobody has it open, so no reader sees it change.
+Nobody reads it: the system gives a lease of a file to who alone has it open or mapped into memory.
+That is so on the file systems named here; elsewhere there are no spares.  Who had found a file by
+its name and opens it only now is not seen, so `files.read_file` makes sure it read what has the name.
 """
 
 from __future__ import annotations
 
 import collections
+import errno
 import fcntl
+import functools
 import itertools
 import os
 import signal
 import stat
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from ganeti.clock import Clock
@@ -31,96 +35,142 @@ SPARE_PREFIX = ".spare-"
 QUEUE_SPARES = 64
 #: copies of the configuration
 CONFIG_SPARES = 2
+#: seconds since a spare was replaced, more than a tick of the clock that files get their times of: those differ from
+#: what they were (`files.signature`)
+SPARE_AGE = 0.012
 #: bytes
 LARGEST = 256 * 1024
 LARGEST_CONFIG = 64 * 1024 * 1024
 
-#: seconds since a spare was replaced, more than a tick of the clock that files get their times of: those differ from
-#: what they were (`files.signature`), and who was just about to open it has
-SPARE_AGE = 0.012
-
-
-class Kind(NamedTuple):
-    """What spares have to have in common with the file they are written for; -1: of whoever writes it."""
-
-    mode: int
-    uid: int
-    gid: int
+_FILE_SYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs"})
+#: extended attributes that give rights
+_RIGHTS = "system.posix_acl_access"
 
 
 class Spare(NamedTuple):
     """A file that may be written anew."""
 
     path: str
-    inode: int
+    status: os.stat_result
 
 
 class Spares:
-    """The spare files of one process in one directory: `limit` at most, each of `largest` bytes at most."""
+    """The spare files of one process in one directory: `limit` at most, all of one mode.
 
-    def __init__(self, clock: Clock, directory: str, limit: int, largest: int = LARGEST) -> None:
-        self._clock = clock
+    Each has `largest` bytes at most, all zero, and keeps its room on the disk.
+    """
+
+    def __init__(self, clock: Clock, directory: str, mode: int, limit: int, largest: int = LARGEST) -> None:
         self.directory = directory
+        self._clock = clock
+        self._mode = mode
         self._limit = limit
         self._largest = largest
         self._numbers = itertools.count()
-        self._spares: dict[Kind, collections.deque[tuple[float, Spare]]] = {}
+        self._spares: collections.deque[tuple[float, Spare]] = collections.deque()
+        self._fit: bool | None = None
 
     @property
     def room(self) -> int:
         """How many more there may be."""
-        return self._limit - sum(map(len, self._spares.values()))
+        if self._fit is None:
+            self._fit = file_system_of(self.directory) in _FILE_SYSTEMS
+        return self._limit - len(self._spares) if self._fit else 0
 
-    def takes(self, old: os.stat_result, new: os.stat_result) -> bool:
-        """Tell whether a file can stand for the one that replaces it: plain, with one name, owner and mode alike."""
-        return (
-            stat.S_ISREG(old.st_mode)
-            and old.st_nlink == 1
-            and old.st_size <= self._largest
-            and (old.st_mode, old.st_uid, old.st_gid) == (new.st_mode, new.st_uid, new.st_gid)
-        )
+    def serve(self, directory: str, mode: int) -> bool:
+        """Tell whether these are for files of a directory and mode."""
+        return (directory, mode) == (self.directory, self._mode)
+
+    def take_in(self, old: os.stat_result, new: os.stat_result) -> bool:
+        """Tell whether a file could stand for the one that replaces it: plain, with one name, mode and owner alike."""
+        fits = stat.S_ISREG(old.st_mode) and old.st_nlink == 1 and _rights(old) == _rights(new)
+        return fits and old.st_size <= self._largest
 
     def new_name(self) -> str:
         """Return a path that no other spare has."""
-        return os.path.join(self.directory, f"{SPARE_PREFIX}{os.getpid()}-{next(self._numbers)}")
+        pid = os.getpid()
+        return os.path.join(self.directory, f"{SPARE_PREFIX}{pid}-{_born(pid)}-{next(self._numbers)}")
 
-    def put(self, spares: Iterable[tuple[Kind, Spare]]) -> None:
-        """Take in files that were replaced, durably."""
-        for kind, spare in spares:
-            self._spares.setdefault(kind, collections.deque()).append((self._clock.monotonic(), spare))
+    def put(self, spare: Spare) -> None:
+        """Add one."""
+        self._spares.append((self._clock.monotonic(), spare))
 
-    def take(self, kind: Kind) -> Spare | None:
-        """Give away the oldest of a kind, if it is old enough."""
-        queue = self._spares.get(kind)
-        if not queue or self._clock.monotonic() - queue[0][0] < SPARE_AGE:
+    def take(self) -> Spare | None:
+        """Give away the oldest, if it is old enough."""
+        try:
+            since, spare = self._spares.popleft()
+        except IndexError:
             return None
-        return queue.popleft()[1]
+        if self._clock.monotonic() - since < SPARE_AGE:
+            self._spares.appendleft((since, spare))
+            return None
+        return spare
+
+    def is_unread(self, fd: int) -> bool:
+        """Tell whether nobody else has an open file open; where that cannot be told there are no spares from now on."""
+        try:
+            # Opened at this very moment it would have the system signal this process: by one that does not end it.
+            fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
+            fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        except OSError as err:
+            self._fit = err.errno == errno.EAGAIN
+            return False
+        return True
 
 
-def is_ours_alone(fd: int, spare: Spare) -> bool:
-    """Tell whether an open file is that spare, has no other name, and nobody else has it open."""
-    status = os.fstat(fd)
-    if not stat.S_ISREG(status.st_mode) or status.st_ino != spare.inode or status.st_nlink != 1:
-        return False
-    try:
-        # A lease is given to who alone has a file open.  Who opens it now would end this process by SIGIO.
-        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except OSError:
-        return False
-    return True
+def is_same(fd: int, spare: Spare, uid: int, gid: int) -> bool:
+    """Tell whether an open file is a spare as it was, and of an owner; -1: of whoever writes it."""
+    now = os.fstat(fd)
+    return (
+        (now.st_dev, now.st_ino) == (spare.status.st_dev, spare.status.st_ino)
+        and now.st_nlink == 1
+        and _rights(now) == _rights(spare.status)
+        and uid in (-1, now.st_uid)
+        and gid in (-1, now.st_gid)
+        and _RIGHTS not in os.listxattr(fd)
+    )
 
 
 def is_left(name: str) -> bool:
     """Tell whether a file is the spare of a process that has gone."""
-    pid = name.removeprefix(SPARE_PREFIX).partition("-")[0] if name.startswith(SPARE_PREFIX) else ""
-    if not pid.isdecimal():
+    if not name.startswith(SPARE_PREFIX):
         return False
+    pid, _, rest = name.removeprefix(SPARE_PREFIX).partition("-")
+    return pid.isdecimal() and rest.partition("-")[0] != _seen_born(int(pid))
+
+
+def spares_in(directory: str) -> list[str]:
+    """Return the spares in a directory, whoever uses them; none if there is no such directory."""
     try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):  # somebody else's; no number of a process
-        return False
-    return False
+        return [os.path.join(directory, name) for name in os.listdir(directory) if name.startswith(SPARE_PREFIX)]
+    except FileNotFoundError:
+        return []
+
+
+def file_system_of(directory: str) -> str:
+    """Return the type of the file system a directory is on, "" when it cannot be told."""
+    try:
+        device = os.stat(directory).st_dev
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as lines:
+            mounts = [line.split() for line in lines]
+    except OSError:
+        return ""
+    number = f"{os.major(device)}:{os.minor(device)}"
+    return next((words[words.index("-") + 1] for words in mounts if words[2] == number), "")
+
+
+def _rights(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_mode, status.st_uid, status.st_gid
+
+
+def _seen_born(pid: int) -> str:
+    """Return when a process began, in ticks since the system did; "" when there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[19].decode()
+    except OSError:
+        return ""
+
+
+_born = functools.cache(_seen_born)

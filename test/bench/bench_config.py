@@ -26,13 +26,13 @@ from ganeti.masterd.fence import Fence
 from ganeti.model.objects.node import Node
 from ganeti.model.scalars import NodeName
 from ganeti.noded.backend.uploads import Uploads
+from ganeti.noded.context import NodeContext
 from ganeti.paths import Paths
 from ganeti.procedure import Procedure
 from ganeti.rpc.result import NodeResult
 from ganeti.schema import replace
 from ganeti.utils import files, json
 from test.support import config as build
-from test.support.node import make_node
 
 SIZES = (100, 1000, 10_000)
 CHANGES = 40
@@ -96,20 +96,21 @@ def bench(instances: int) -> Figures:
         config = build.make_config(instances=[build.make_instance(number) for number in range(instances)])
         nodes = {node.uuid: node for node in (build.make_node(n, master_candidate=True) for n in range(1 + CANDIDATES))}
         config = config.changed({"nodes": nodes}, config.head)
-        candidate = make_node(Paths(os.path.join(base, "other"), "node1.example.com"))
+        there = Paths(os.path.join(base, "other"), "node1.example.com")
+        candidate = NodeContext(there, NodeName(there.hostname))
         paths = Paths(os.path.join(base, "master"), "node0.example.com")
         files.ensure_dir(paths.data_dir)
         files.ensure_dir(candidate.paths.data_dir)
         files.write_file(paths.config_file, config_text(config))
         network = Encoder(Uploads(candidate))
-        here, there, cpu = asyncio.run(_changes(paths, network))
+        here, away, cpu = asyncio.run(_changes(paths, network))
         text = files.read_file(paths.config_file)
         assert text == files.read_file(candidate.paths.config_file)
         return Figures(
             instances,
             len(text) / 2**20,
             statistics.median(here) * 1000,
-            statistics.median(there) * 1000,
+            statistics.median(away) * 1000,
             (cpu - network.taking) / CHANGES * 1000,
             network.sending / CHANGES * 1000,
             network.taking / CHANGES * 1000,

@@ -179,7 +179,8 @@ def test_f15_full_disk_on_the_master_refuses_jobs_with_text_and_recovers(cluster
         assert cluster.ok("gnt-cluster", "list-tags").split() == ["roomy"]
         cluster.ok("gnt-cluster", "remove-tags", "roomy")
         invariants.check(cluster, [running, changing])
-        until(lambda: b'"success"' in files.read_file(cluster.paths(1).job_file(JobId(running))), "its end is written")
+        for job, end in ((running, b'"success"'), (changing, b'"error"')):
+            until(lambda end=end, job=job: end in files.read_file(cluster.paths(1).job_file(JobId(job))), "written")
         cluster.kill_master()
         cluster.start(daemons.MASTERD, "node1")
         assert statuses(cluster, [running, changing]) == ["success", "error"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from ganeti.luxi import methods
+from ganeti.utils.spares import SPARE_PREFIX
 from test.support.admin import add_diskless, add_file, remove_all
 from test.support.cluster import Cluster
 
@@ -34,7 +35,7 @@ NOT_AS_ARGUMENT = {"x\x00", "-x"}
 
 def everything(cluster: Cluster) -> set[str]:
     """Return every file of all nodes that is not a log, a job or a lock of its own."""
-    passing = ("/var/log/", "/queue/", "/lock/", "/run/", "/.space")
+    passing = ("/var/log/", "/queue/", "/lock/", "/run/", "/.space", f"/{SPARE_PREFIX}")
     found = set()
     for base, directories, files in os.walk(cluster.directory):
         for name in [*directories, *files]:

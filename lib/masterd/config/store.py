@@ -85,7 +85,7 @@ class ConfigStore:
         self._path = path
         self._clock = clock
         self._disk = disk or Disk()
-        self._spares = Spares(clock, os.path.dirname(path), CONFIG_SPARES, LARGEST_CONFIG)
+        self._spares = Spares(clock, os.path.dirname(path), CONFIG_MODE, CONFIG_SPARES, LARGEST_CONFIG)
         self._run_blocking = run_blocking
         self._distributor: Distributor | None = None
         self._watch: Watch = lambda before, after, touched: None

@@ -58,7 +58,7 @@ class JobStore:
         self._disk = disk
         self._replicator = replicator
         self._offload = offload
-        self._committer = Committer(disk, Spares(clock, paths.queue_dir, QUEUE_SPARES), replicator, offload)
+        self._committer = Committer(disk, Spares(clock, paths.queue_dir, FILE_MODE, QUEUE_SPARES), replicator, offload)
 
     # --- reading -------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from ganeti.rpc.answers import QueueCopy
 from ganeti.utils import files
 from ganeti.utils.digest import short_digest
 from ganeti.utils.numbers import Run, runs_of
-from ganeti.utils.spares import QUEUE_SPARES, SPARE_PREFIX, Spares
+from ganeti.utils.spares import QUEUE_SPARES, Spares, spares_in
 
 _FILE_MODE = 0o640
 _DIR_MODE = 0o750
@@ -31,7 +31,7 @@ class JobQueueReplica:
 
     def __init__(self, node: NodeContext) -> None:
         self._node = node
-        self._spares = Spares(node.clock, node.paths.queue_dir, QUEUE_SPARES)
+        self._spares = Spares(node.clock, node.paths.queue_dir, _FILE_MODE, QUEUE_SPARES)
 
     def jobqueue_update(self, files: Sequence[tuple[str, str]]) -> None:
         """Write files of the queue, each whole; all are durable when it returns."""
@@ -98,12 +98,14 @@ class JobQueueReplica:
         )
 
     def jobqueue_purge(self) -> None:
-        """Remove all job files, what they were before and archived jobs; serial and drain flag stay."""
+        """Remove all job files, archived and spare ones too; serial and drain flag stay."""
         paths = self._node.paths
         for directory in (paths.queue_dir, *_subdirectories(paths.archive_dir)):
             for name in _names(directory):
-                if _JOB.fullmatch(name) or name.startswith(SPARE_PREFIX):
+                if _JOB.fullmatch(name):
                     files.remove_file(os.path.join(directory, name), missing_ok=True, durable=False)
+        for path in spares_in(paths.queue_dir):
+            files.remove_file(path, missing_ok=True, durable=False)
 
     def jobqueue_set_drain_flag(self, flag: bool) -> None:
         """Set or remove the drain flag."""

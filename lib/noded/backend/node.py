@@ -17,6 +17,7 @@ from ganeti.noded.context import NodeContext
 from ganeti.rpc.answers import HvParams, HypervisorFigures, NodeInfo, StorageRef, StorageSpace
 from ganeti.storage.units import kind_of
 from ganeti.utils import files, net
+from ganeti.utils.spares import spares_in
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +101,8 @@ class Node:
         config = self._node.paths.config_file
         if os.path.lexists(config):
             files.rename_files([(config, f"{config}.demoted")])
+        for path in spares_in(self._node.paths.data_dir):
+            files.remove_file(path, missing_ok=True)
         JobQueueReplica(self._node).jobqueue_purge()
 
     def node_leave_cluster(self, modify_ssh_setup: bool) -> str:

@@ -20,6 +20,7 @@ from ganeti.utils.spares import CONFIG_SPARES, LARGEST_CONFIG, Spares
 
 _SIZE_LIMIT = 256 * 1024 * 1024
 _PERMISSIONS = 0o777
+_CONFIG_MODE = 0o640
 _HOSTS_FILE = "/etc/hosts"
 
 
@@ -29,7 +30,7 @@ class Uploads:
     def __init__(self, node: NodeContext) -> None:
         self._node = node
         self._allowed = allowed_files(node.paths)
-        self._spares = Spares(node.clock, node.paths.data_dir, CONFIG_SPARES, LARGEST_CONFIG)
+        self._spares = Spares(node.clock, node.paths.data_dir, _CONFIG_MODE, CONFIG_SPARES, LARGEST_CONFIG)
 
     def upload_file_single(
         self,

@@ -6,10 +6,11 @@ import os
 
 import pytest
 
+from ganeti.clock import SystemClock
 from ganeti.paths import Paths
 from ganeti.tools import ganeti_cleaner
 from ganeti.utils import files, x509
-from ganeti.utils.spares import SPARE_PREFIX
+from ganeti.utils.spares import SPARE_PREFIX, Spares
 from test.support.processes import gone_process
 
 DAY = 86400
@@ -52,13 +53,12 @@ def test_files_of_groups_that_are_watched_no_more_are_removed(paths: Paths) -> N
 
 
 def test_spare_files_are_removed_when_the_daemon_they_were_of_has_gone(paths: Paths) -> None:
-    gone = gone_process()
-    spares = [put(f"{place}/{SPARE_PREFIX}{gone}-7", 0) for place in (paths.data_dir, paths.queue_dir)]
-    kept = put(f"{paths.queue_dir}/{SPARE_PREFIX}{os.getpid()}-0", 90 * DAY)
+    gone = [put(f"{place}/{SPARE_PREFIX}{gone_process()}-1-7", 0) for place in (paths.data_dir, paths.queue_dir)]
+    kept = put(Spares(SystemClock(), paths.queue_dir, 0o640, 1).new_name(), 90 * DAY)
 
     assert ganeti_cleaner.clean(paths, "node", NOW)
 
-    assert left(*spares, kept) == [False, False, True]
+    assert left(*gone, kept) == [False, False, True]
 
 
 def test_expired_keys_of_moves_are_removed(paths: Paths) -> None:
