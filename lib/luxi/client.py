@@ -21,6 +21,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 CONNECT_TIMEOUT = 30.0
+#: bytes taken at once: at first few, as the system takes long to give and take back room for many
+_FIRST_CHUNK = 1 << 16
 _CHUNK = 1 << 20
 
 
@@ -90,7 +92,8 @@ class Client:
     def _exchange(self, message: bytes, name: str, timeout: float) -> bytes:
         connection = self._connected()
         try:
-            connection.settimeout(timeout)
+            if connection.gettimeout() != timeout:
+                connection.settimeout(timeout)
             connection.sendall(message)
             return self._receive(connection, timeout)
         except TimeoutError as err:
@@ -111,8 +114,10 @@ class Client:
     def _receive(self, connection: socket.socket, timeout: float) -> bytes:
         # A long answer may take twice as long as its beginning (spec/luxi.json, read_total).
         deadline = self._clock.monotonic() + 2 * timeout
+        chunk = _FIRST_CHUNK
         while True:
-            data = connection.recv(_CHUNK)
+            data = connection.recv(chunk)
+            chunk = _CHUNK
             if not data:
                 raise errors.ConnectionClosedError
             messages = self._decoder.feed(data)

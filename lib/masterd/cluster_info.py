@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import struct
 from typing import Any
 
 from ganeti import _autoconf
@@ -12,6 +13,9 @@ from ganeti.schema_types import dump_any
 
 _IP_VERSION = {2: 4, 10: 6}
 _MICROSECONDS = 1_000_000
+
+#: as platform.architecture() has it, which starts a program each time
+ARCHITECTURE = (f"{struct.calcsize('P') * 8}bit", platform.machine())
 
 
 def cluster_info(config: Config) -> dict[str, Any]:
@@ -26,7 +30,7 @@ def cluster_info(config: Config) -> dict[str, Any]:
         "os_api_version": max(versions.OS_API),
         "export_version": versions.EXPORT,
         "vcs_version": _autoconf.VCS_VERSION,
-        "architecture": [platform.architecture()[0], platform.machine()],
+        "architecture": ARCHITECTURE,
         "name": cluster.cluster_name,
         "master": config.master.name,
         "default_hypervisor": enabled[0],

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ganeti import errors
 from ganeti.clock import Clock
 from ganeti.errors import ECode
 from ganeti.luxi import methods as m
-from ganeti.masterd.cluster_info import cluster_info
 from ganeti.masterd.cmdlib.registry import UNITS
 from ganeti.masterd.cmdlib.tags.target import full_name
 from ganeti.masterd.config.store import ConfigStore
@@ -150,22 +149,22 @@ class Handlers:
 
     async def query_config_values(self, names: Sequence[str]) -> object:
         cluster = self._config.current.cluster
-        values: Mapping[str, Any] = {
-            "cluster_name": cluster.cluster_name,
-            "master_node": self._config.current.master.name,
-            "drain_flag": self._queue.drained,
-            "watcher_pause": _whole(self._pause.until()),
-            "modify_ssh_setup": cluster.modify_ssh_setup,
-            "ssh_key_type": cluster.ssh_key_type,
-            "ssh_key_bits": cluster.ssh_key_bits,
-            "volume_group_name": cluster.volume_group_name,
-            "opcodes": sorted(op.OP_ID for op in UNITS),
-            "luxi_calls": sorted(self.table()),
+        values: Mapping[str, Callable[[], Any]] = {
+            "cluster_name": lambda: cluster.cluster_name,
+            "master_node": lambda: self._config.current.master.name,
+            "drain_flag": lambda: self._queue.drained,
+            "watcher_pause": lambda: _whole(self._pause.until()),
+            "modify_ssh_setup": lambda: cluster.modify_ssh_setup,
+            "ssh_key_type": lambda: cluster.ssh_key_type,
+            "ssh_key_bits": lambda: cluster.ssh_key_bits,
+            "volume_group_name": lambda: cluster.volume_group_name,
+            "opcodes": lambda: sorted(op.OP_ID for op in UNITS),
+            "luxi_calls": lambda: sorted(self.table()),
         }
-        return [values.get(name) for name in names]
+        return [values[name]() if name in values else None for name in names]
 
     async def query_cluster_info(self) -> object:
-        return cluster_info(self._config.current)
+        return await self._queries.cluster_info()
 
     async def query_tags(self, kind: str, name: str | None) -> object:
         if kind not in list(TagKind):

@@ -41,6 +41,7 @@ _SOCKET_MODE_MASK = 0o117  # leaves 0660
 _BACKLOG = 1024
 _READ_AHEAD = 4
 """Requests of one connection that wait while one is being answered."""
+_RECEIVED_AT_ONCE = 256 * 1024
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -86,6 +87,8 @@ class LuxiServer:
         self.kept = 0
         #: memory of requests that are being answered
         self.answered = 0
+        #: what a client sent; a new one for each message took longer than the rest of receiving it
+        self.received = memoryview(bytearray(_RECEIVED_AT_ONCE))
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.Server] = []
 
@@ -125,11 +128,15 @@ class LuxiServer:
             task.cancel()
 
     def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run the answering of a connection; it may outlive the connection."""
+        """Run the answering of a connection, which tells when it ends; it may outlive the connection."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
         return task
+
+    def end_task(self, task: asyncio.Task[None] | None) -> None:
+        """Forget a task that ends."""
+        if task:
+            self._tasks.discard(task)
 
     @contextmanager
     def room_for(self, request: bytes) -> Iterator[None]:
@@ -178,7 +185,7 @@ class LuxiServer:
             return framing.encode_failure(err)
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One client.  Has a task only while there is something to answer."""
 
     def __init__(self, server: LuxiServer) -> None:
@@ -209,11 +216,14 @@ class Connection(asyncio.Protocol):
         self._server.connections.add(self)
         log.debug("LUXI client %s connected", self._peer)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._server.received  # of all connections: what arrives is taken out at once
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self._ended:
             return
         try:
-            self._requests += self._decoder.feed(data)
+            self._requests += self._decoder.feed(bytes(self._server.received[:nbytes]))
         except errors.ProtocolError as err:
             self._hang_up(str(err))
             return
@@ -281,6 +291,7 @@ class Connection(asyncio.Protocol):
                     await self._send(answer)
             in_step = True
         finally:
+            self._server.end_task(self._task)  # by itself: a callback would have the loop turn once more
             self._task = None
             self._method = None
             if not in_step:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -11,6 +10,7 @@ from ganeti.errors import ECode
 from ganeti.luxi.framing import Encoded
 from ganeti.masterd import gather
 from ganeti.masterd.answers import Answers, Seen
+from ganeti.masterd.cluster_info import ARCHITECTURE, cluster_info
 from ganeti.masterd.config.snapshot import Config
 from ganeti.masterd.config.store import ConfigStore
 from ganeti.masterd.jobqueue.job import Job
@@ -75,6 +75,10 @@ class Queries:
         return await self._answers.answer(
             question, lambda: self._look(resource, query), lambda seen: query.answer(_rows_of(resource, seen))
         )
+
+    async def cluster_info(self) -> Encoded:
+        """Return the settings of the cluster, for a client."""
+        return await self._answers.answer(cluster_info, self._look_at_config, lambda seen: cluster_info(seen.config))
 
     def fields(self, what: str, fields: Sequence[str] | None) -> Fields:
         """Describe fields of a resource; None means all.
@@ -210,13 +214,16 @@ class Queries:
         found = [await queue.find(JobId(int(name))) for name in query.names if name.isdigit()]
         return [job for job in found if job is not None]
 
+    async def _look_at_config(self) -> Seen:
+        return Seen(self._config.current)
+
     def _cluster(self, config: Config) -> ClusterRow:
         return ClusterRow(
             config.cluster,
             NodeName(config.master.name),
             _autoconf.VERSION,
             _autoconf.VCS_VERSION,
-            [platform.architecture()[0], platform.machine()],
+            list(ARCHITECTURE),
             _connected(self._queue).drained,
             _connected(self._pause).until(),
         )
