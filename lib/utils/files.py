@@ -185,9 +185,9 @@ class Disk:
                 self._rename(file.temporary, file.path)
             if durable:
                 self._sync_dirs(file.path for file in opened)
-        except OSError:
+        except BaseException:
             for name in (*(file.temporary for file in opened), *(spare.path for spare in kept)):
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(OSError):
                     self._unlink(name)
             raise
         if spares:  # not before: after a crash the old names could lead to them
@@ -257,9 +257,14 @@ class Disk:
             return None
         temporary = _temporary_name(spares.directory)
         with contextlib.suppress(OSError):
-            self._rename(spare.path, temporary)  # whoever clears spares away does not see it any more
+            os.utime(spare.path, follow_symlinks=False)  # it is not left over from an interrupted write
+            self._rename(spare.path, temporary)  # nor a spare any more, for whoever clears these away
             fd = self._open_spare(temporary)
-            if is_same(fd, spare, uid, gid):
+            try:
+                same = is_same(fd, spare, uid, gid)
+            except OSError:
+                same = False
+            if same:
                 return fd, temporary
             self._close(fd)
         for path in (temporary, spare.path):

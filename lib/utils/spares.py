@@ -12,7 +12,8 @@ replaced on a full disk too.
 
 Nobody reads it: the system gives a lease of a file to who alone has it open or mapped into memory.
 That is so on the file systems named here; elsewhere there are no spares.  Who had found a file by
-its name and opens it only now is not seen, so `files.read_file` makes sure it read what has the name.
+its name and opens it only now is not seen, so `files.read_file` makes sure it read what has the name;
+another program could find zeros instead of the old content, if it was held up just between the two.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -372,6 +373,37 @@ def test_a_failure_at_any_step_leaves_no_file_mixed_and_no_spare_that_nobody_kno
         assert _visible(here) == dict.fromkeys("abc", b"end")
         assert len(_spares_in(here)) == 2 - spares.room
         assert {name for name in os.listdir(here) if name.startswith(files.TEMPORARY_PREFIX)} == set()
+
+
+def test_a_spare_that_was_one_for_long_is_not_cleared_away_as_an_interrupted_write(base: str) -> None:
+    class Clearing(files.Disk):
+        def _open_spare(self, path: str) -> int:
+            if path.startswith(f"{base}/{files.TEMPORARY_PREFIX}"):
+                assert files.remove_leftovers(base, before=time.time() - 60) == []
+            return super()._open_spare(path)
+
+    spares = _spares(base)
+    for text in ("1", "2"):
+        files.write_file(f"{base}/file", text, spares=spares)
+    for name in _spares_in(base):
+        os.utime(f"{base}/{name}", (1, 1))
+    Clearing().write_file(f"{base}/file", "3", spares=spares)
+
+    assert files.read_text(f"{base}/file") == "3"
+    assert len(_spares_in(base)) == 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_an_error_of_any_kind_leaves_no_old_content_behind(base: str, error: type[BaseException]) -> None:
+    class Ending(files.Disk):
+        def _sync_dir(self, path: str) -> None:
+            raise error
+
+    files.write_file(f"{base}/file", "secret")
+    with pytest.raises(error):
+        Ending().write_file(f"{base}/file", "public", spares=_spares(base))
+
+    assert _spares_in(base) == []
 
 
 def test_writing_that_is_not_durable_leaves_no_spare(base: str) -> None:
