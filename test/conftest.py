@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import pathlib
 import random
 import signal
+import tempfile
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from ganeti.paths import Paths
+from ganeti.utils.spares import file_system_of
 from test.support.cluster import Cluster, running_cluster
 from test.support.cluster_dir import make_cluster_dir
 
@@ -76,6 +79,16 @@ def leaks_nothing() -> Iterator[None]:
 def paths(tmp_path: os.PathLike[str]) -> Paths:
     """Paths of the only node of a virtual cluster, with its directories made."""
     return make_cluster_dir(os.fspath(tmp_path))[0]
+
+
+@pytest.fixture
+def spare_base(tmp_path: pathlib.Path) -> Iterator[str]:
+    """Give a directory where there can be spares: not all file systems tell who reads a file."""
+    if file_system_of(str(tmp_path)) in ("ext4", "xfs", "tmpfs"):
+        yield str(tmp_path)
+        return
+    with tempfile.TemporaryDirectory(prefix="spares-", dir="/dev/shm") as directory:
+        yield directory
 
 
 @pytest.fixture(scope="session")

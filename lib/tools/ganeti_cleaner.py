@@ -23,7 +23,7 @@ from ganeti import _autoconf, errors
 from ganeti.paths import Paths
 from ganeti.utils import files, process, text, x509
 from ganeti.utils import log as logs
-from ganeti.utils.spares import is_left
+from ganeti.utils.spares import is_left, spares_in
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ def _of_node(paths: Paths, now: float) -> Iterator[str]:
     for path in _entries(paths.data_dir):
         if _WATCHER.fullmatch(os.path.basename(path)) and _is_old(path, now):
             yield path
-    for path in (*_entries(paths.data_dir), *_entries(paths.queue_dir)):
+    for path in (*spares_in(paths.data_dir), *spares_in(paths.queue_dir)):
         if is_left(os.path.basename(path)):
             yield path
     yield from _old_logs(_log_dir(paths, "node"))

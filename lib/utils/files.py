@@ -112,6 +112,9 @@ class Disk:
     def _link(self, path: str, name: str) -> None:
         os.link(path, name, follow_symlinks=False)
 
+    def _touch(self, path: str) -> None:
+        os.utime(path, follow_symlinks=False)
+
     def _unlink(self, path: str) -> None:
         os.unlink(path)
 
@@ -257,15 +260,12 @@ class Disk:
             return None
         temporary = _temporary_name(spares.directory)
         with contextlib.suppress(OSError):
-            os.utime(spare.path, follow_symlinks=False)  # it is not left over from an interrupted write
+            self._touch(spare.path)  # it is not left over from an interrupted write
             self._rename(spare.path, temporary)  # nor a spare any more, for whoever clears these away
             fd = self._open_spare(temporary)
-            try:
-                same = is_same(fd, spare, uid, gid)
-            except OSError:
-                same = False
-            if same:
-                return fd, temporary
+            with contextlib.suppress(OSError):
+                if is_same(fd, spare, uid, gid):
+                    return fd, temporary
             self._close(fd)
         for path in (temporary, spare.path):
             with contextlib.suppress(OSError):

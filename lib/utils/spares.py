@@ -145,7 +145,7 @@ def spares_in(directory: str) -> list[str]:
     """Return the spares in a directory, whoever uses them; none if there is no such directory."""
     try:
         return [os.path.join(directory, name) for name in os.listdir(directory) if name.startswith(SPARE_PREFIX)]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

@@ -10,17 +10,15 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 
 from ganeti.clock import SystemClock
 from ganeti.utils import files
-from ganeti.utils.spares import LARGEST, SPARE_AGE, SPARE_PREFIX, Spares, file_system_of, spares_in
+from ganeti.utils.spares import LARGEST, SPARE_AGE, SPARE_PREFIX, Spares, spares_in
 from test.support.disk import DEATHS, IO_ERROR, NO_SPACE, Crash, FaultyDisk, sweep
 from test.support.processes import gone_process
 
@@ -43,13 +41,8 @@ class StoppedClock(SystemClock):
 
 
 @pytest.fixture
-def base(tmp_path: Path) -> Iterator[str]:
-    """Give a directory where there can be spares: not all file systems tell who reads a file."""
-    if file_system_of(str(tmp_path)) in ("ext4", "xfs", "tmpfs"):
-        yield str(tmp_path)
-        return
-    with tempfile.TemporaryDirectory(prefix="spares-", dir="/dev/shm") as directory:
-        yield directory
+def base(spare_base: str) -> str:
+    return spare_base
 
 
 def _spares(base: str, limit: int = 4, mode: int = 0o600, largest: int = LARGEST) -> Spares:

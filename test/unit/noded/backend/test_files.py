@@ -15,12 +15,19 @@ from ganeti.paths import Paths
 from ganeti.utils import files
 from ganeti.utils.pieces import checksum
 from ganeti.utils.spares import SPARE_PREFIX
+from test.support.cluster_dir import make_cluster_dir
 from test.support.node import VirtualNode, make_node
 
 
 @pytest.fixture
 def node(paths: Paths) -> VirtualNode:
     return make_node(paths)
+
+
+@pytest.fixture
+def sparing_node(spare_base: str) -> VirtualNode:
+    """Return a node on a file system where files are written anew."""
+    return make_node(make_cluster_dir(spare_base)[0])
 
 
 # --- job queue -----------------------------------------------------------------------
@@ -55,7 +62,8 @@ def test_archived_job_is_renamed_into_its_directory_once_and_again(node: Virtual
     assert not os.path.exists(node.paths.job_file(20001))
 
 
-def test_job_files_of_a_replica_are_written_anew_while_nobody_reads_them(node: VirtualNode) -> None:
+def test_job_files_of_a_replica_are_written_anew_while_nobody_reads_them(sparing_node: VirtualNode) -> None:
+    node = sparing_node
     queue, inodes = JobQueueReplica(node), set()
     for number in range(10):
         queue.jobqueue_update([(job(node, 1), f"{number}")])
@@ -132,7 +140,8 @@ def test_job_keeps_its_number(node: VirtualNode) -> None:
         JobQueueReplica(node).jobqueue_rename([(job(node, 1), archived(node, 2))])
 
 
-def test_purge_removes_jobs_and_keeps_what_is_none(node: VirtualNode) -> None:
+def test_purge_removes_jobs_and_keeps_what_is_none(sparing_node: VirtualNode) -> None:
+    node = sparing_node
     queue = JobQueueReplica(node)
     for _ in range(2):
         queue.jobqueue_update([(job(node, 1), "{}"), (archived(node, 2), "{}")])
